@@ -12,14 +12,19 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 TEST_DATA = Path(os.environ.get("COURSE_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 CAPABILITIES = {
-    "data": ((TEST_DATA / "camvid" / "train").is_dir(), "real test data: set COURSE_TEST_DATA to a folder with camvid/ and isbi2012/"),
+    "data": (
+        (TEST_DATA / "camvid" / "train").is_dir(),
+        "real test data: set COURSE_TEST_DATA to a folder with camvid/ and isbi2012/",
+    ),
     "browser": (bool(CHROMIUM), "a browser: install chromium or set CHROMIUM to its path"),
     "cuda": (torch.cuda.is_available(), "a CUDA device"),
 }
 
 
 def pytest_addoption(parser):
-    parser.addoption("--require", default="", help="comma-separated capabilities whose absence is a failure, not a skip")
+    parser.addoption(
+        "--require", default="", help="comma-separated capabilities whose absence is a failure, not a skip"
+    )
 
 
 def pytest_runtest_setup(item):
