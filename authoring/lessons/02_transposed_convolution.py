@@ -1,0 +1,506 @@
+# %% [markdown] tags=["title"]
+# # 02 · Transposed convolution
+# **How does a network make a picture larger?**
+
+# %% [markdown] tags=["card"]
+# | | |
+# |---|---|
+# | **Question** | A network has shrunk your picture to a small map. How does it get back to full size, and what does each way leave behind? |
+# | **Time** | 45 minutes of reading, 1 minute of running |
+# | **Prerequisites** | lesson 00; you know what `F.conv2d` with a stride does |
+# | **You will be able to** | compute a transposed convolution by hand in three ways; predict its size; say where checkerboards come from and which cure works; choose between transposed convolution, interpolation and PixelShuffle |
+
+# %%
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from course_lib import datasets, evidence, ops, plots, training, widgets
+from course_lib.experiments import checkerboard
+
+torch.manual_seed(0)
+torch.set_num_threads(2);
+
+# %% [markdown]
+# ## 1 · The problem in one picture
+# A segmentation network looks at a picture through strided layers. After three of them, 96×96 pixels have become a 12×12 map.
+# The answer must have 96×96 pixels again. Here are three ways back for the same 12×12 map: repeat every value, interpolate between
+# values, or three *transposed convolutions* with random weights, as a network has them before its first training step.
+
+# %%
+scenes = datasets.Scenes(320, 96, seed=0)
+image = scenes[1][0].as_subclass(torch.Tensor)
+small = F.avg_pool2d(image[None], 8)                                   # (1, 3, 12, 12): what stride 8 leaves
+random = small
+for _ in range(3):
+    random = F.conv_transpose2d(random, torch.rand(3, 1, 4, 4) / 4, stride=2, padding=1, groups=3)
+ways = {
+    "the picture, 96×96": image,
+    "repeated (nearest)": F.interpolate(small, scale_factor=8, mode="nearest")[0],
+    "interpolated (bilinear)": F.interpolate(small, scale_factor=8, mode="bilinear")[0],
+    "random transposed convolutions": (random / random.max())[0],
+}
+plots.show(
+    plots.contact_sheet(list(ways.values()), list(ways), columns=4),
+    alt="A street scene and its 12 by 12 version enlarged three ways: in blocks, blurred, and with a fine regular grid over it.",
+)
+
+# %% [markdown]
+# The blocks and the blur you expected. The fine grid in the last picture is the subject of the second half of this lesson.
+# First: what *is* that operation?
+
+# %% [markdown] tags=["predict"]
+# ## 2 · Stamps that add up
+# **Predict.** A 2×2 input, a 3×3 kernel, stride 2, no padding. How large is the output of a transposed convolution: 4×4, 5×5 or 6×6?
+# Write your guess down. The next cell answers.
+
+# %%
+x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])                             # (H, W)
+kernel = torch.tensor([[1.0, 2.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 2.0]])
+F.conv_transpose2d(x[None, None], kernel[None, None], stride=2)[0, 0]
+
+# %% [markdown] tags=["build"]
+# Five by five. Look at the corners: the top left 3×3 block begins with the kernel itself, because the input there is 1. The bottom right
+# corner ends in 8 = 4 · 2, the last input times the last kernel value.
+#
+# **Each input value stamps a copy of the kernel, scaled by that value, `stride` pixels from the previous stamp. Where stamps overlap, they
+# add.** That sentence is the whole algorithm. In one dimension you can do it on paper: the input (1, 2), the kernel (1, 2, 3), stride 2.
+# The first stamp is 1 2 3 at positions 0 to 2, the second 2 4 6 at positions 2 to 4. Position 2 gets both: 3 + 2 = 5.
+
+# %%
+def stamp_1d(x, kernel, stride):
+    """Transposed convolution in one dimension. x (n,), kernel (k,) -> ((n - 1) * stride + k,)."""
+    out = x.new_zeros((len(x) - 1) * stride + len(kernel))
+    for i, value in enumerate(x):
+        out[i * stride : i * stride + len(kernel)] += value * kernel
+    return out
+
+
+by_hand = torch.tensor([1.0, 2.0, 5.0, 4.0, 6.0])
+assert_close(stamp_1d(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0, 3.0]), 2), by_hand)
+
+# %%
+def stamp(x, kernel, stride):
+    """The same in two dimensions. x (H, W), kernel (k, k) -> ((H - 1) * stride + k, (W - 1) * stride + k)."""
+    k = kernel.shape[0]
+    out = x.new_zeros([(n - 1) * stride + k for n in x.shape])
+    for i, j in itertools.product(*map(range, x.shape)):
+        out[i * stride : i * stride + k, j * stride : j * stride + k] += x[i, j] * kernel
+    return out
+
+
+assert_close(stamp(x, kernel, 2), F.conv_transpose2d(x[None, None], kernel[None, None], stride=2)[0, 0])
+
+# %% [markdown]
+# The size follows from the picture of stamps. The first stamp covers $k$ pixels. Each further input value moves on by $s$ pixels:
+#
+# $$\text{out} = (n - 1)\,s + k - 2p + \text{output\_padding}$$
+#
+# `padding` has an odd name here: it *removes* $p$ pixels from each side of the output. `output_padding` adds pixels at the end. Why would
+# one want that? With stride 2, a convolution takes both 7 and 8 pixels to 4, so the way back from 4 is ambiguous; `output_padding`
+# chooses. With dilation $d$ the stamp is larger: replace $k$ by $d\,(k - 1) + 1$.
+
+# %%
+sizes = 0
+for n, k, s, p, extra, d in itertools.product((2, 5), (1, 2, 3, 4, 5), (1, 2, 3), (0, 1), (0, 1), (1, 2)):
+    if extra < max(s, d) and (n - 1) * s + d * (k - 1) + 1 + extra > 2 * p:
+        out = F.conv_transpose1d(torch.ones(1, 1, n), torch.ones(1, 1, k), None, s, p, extra, 1, d).shape[-1]
+        assert out == (n - 1) * s + d * (k - 1) + 1 - 2 * p + extra == ops.transposed_output_size(n, k, s, p, extra, d)
+        sizes += 1
+print(f"the formula holds in {sizes} cases")
+
+# %% [markdown] tags=["see"]
+# **Push it.** The stepper below lays the stamps down one by one. Select an output cell to see which products it sums.
+#
+# Set kernel 3, stride 2 and step through. Which output cells receive one product, which two, which four? Keep your answer, you will need it
+# in section 6. Then set stride 3: what happens to the overlap?
+
+# %%
+widgets.deconvolution_stepper(kernel=3, stride=2)
+
+# %% [markdown] tags=["predict"]
+# ## 3 · Zeros between the inputs
+# The same operation has a second face. Spread the input out, put `stride - 1` zeros between neighbors, add a border of `k - 1` zeros, and
+# run an *ordinary* convolution over it. Hence the name **fractionally strided convolution**: seen from the original input, the
+# kernel moves in steps of 1/stride.
+#
+# **Predict.** With the kernel as it is, or with the kernel turned by 180 degrees?
+
+# %%
+spread = F.pad(ops.insert_zeros(x[None, None], 2), [2, 2, 2, 2])       # (1, 1, 7, 7)
+target = stamp(x, kernel, 2)
+as_is = F.conv2d(spread, kernel[None, None])[0, 0]
+turned = F.conv2d(spread, kernel.flip(0, 1)[None, None])[0, 0]
+print("kernel as it is: largest error", (as_is - target).abs().max().item())
+print("kernel turned:   largest error", (turned - target).abs().max().item())
+assert_close(turned, target)
+assert not torch.allclose(as_is, target)
+
+# %% [markdown]
+# Turned. A convolution layer *gathers*: the output at $i$ reads the input at $i + a$ with the weight $w_a$. A stamp *scatters*: the input
+# at $i$ writes to $i + a$. Seen from the output, that is reading at $i - a$, so the kernel appears mirrored. With a symmetric
+# kernel you would never have noticed.
+#
+# Multiplying by inserted zeros is wasted work, three quarters of it at stride 2, so no library computes it this way. But the view explains the
+# name, and it says at once what the layer can draw: a convolution of a grid of isolated points.
+
+# %% [markdown] tags=["build"]
+# ## 4 · The transposed matrix
+# The third face gives the operation its proper name. A convolution is linear, so it is a matrix: write the image as one long column, and
+# each output pixel is a row of weights. Build it without thinking: convolve one picture per pixel, with a single 1 in it.
+
+# %%
+n, k, s = 5, 3, 2                                                      # a convolution from 5x5 to 2x2
+units = torch.eye(n * n).view(n * n, 1, n, n)                          # 25 pictures, each with a single 1
+matrix = F.conv2d(units, kernel[None, None], stride=s).flatten(1).T    # (4, 25)
+assert_close(matrix, ops.convolution_matrix(kernel, (n, n), stride=s))
+
+image5 = torch.randn(n, n)
+down = matrix @ image5.flatten()
+assert_close(down, F.conv2d(image5[None, None], kernel[None, None], stride=s).flatten())
+
+# %% [markdown]
+# The matrix takes 25 numbers to 4. Its **transpose** takes 4 numbers to 25. It carries the same nine weights, and it is the operation you
+# have been computing:
+
+# %%
+up = (matrix.T @ x.flatten()).view(n, n)
+assert_close(up, stamp(x, kernel, s))
+plots.show(
+    plots.side_by_side([matrix, matrix.T], ["convolution: 4×25", "transposed convolution: 25×4"]),
+    alt="Two sparse matrices with the same nine weights; the right one, 25 by 4, is the left one, 4 by 25, transposed.",
+)
+
+# %% [markdown]
+# PyTorch uses exactly this: the backward pass of `conv2d` with respect to its input multiplies by the transpose, so
+# `conv_transpose2d` *is* the gradient of a convolution. It also settles a name. Older papers say "deconvolution", which elsewhere means
+# undoing a convolution. A transpose is not an inverse:
+
+# %%
+leaf = image5.clone().requires_grad_()
+F.conv2d(leaf[None, None], kernel[None, None], stride=s).backward(x[None, None])
+assert_close(leaf.grad, up)                                            # the gradient of a convolution
+
+w = torch.randn(1, 1, 3, 3)
+there_and_back = F.conv_transpose2d(F.conv2d(image5[None, None], w), w)[0, 0]
+off = ((there_and_back - image5).norm() / image5.norm()).item()
+print(f"transposed(conv(x)) differs from x by {off:.0%} of its norm")
+assert off > 0.2
+
+# %% [markdown] tags=["prove"]
+# ## 5 · The real operator, and its relatives
+# Real layers have batches, channels, padding, dilation. The library's version adds one shifted copy of the whole input per kernel tap
+# instead of looping over pixels. It must equal PyTorch for every combination. From here on we use PyTorch's.
+
+# %%
+checked = 0
+for k, s, p, extra, d in itertools.product((1, 2, 3, 4), (1, 2, 3), (0, 1), (0, 1), (1, 2)):
+    if extra < max(s, d) and k > 1:
+        batch, weight = torch.randn(2, 3, 5, 4).double(), torch.randn(3, 2, k, k).double()  # weight: (C_in, C_out, k, k)
+        want = F.conv_transpose2d(batch, weight, None, s, p, extra, 1, d)
+        assert_close(ops.conv_transpose2d_scatter(batch, weight, s, p, extra, d), want)
+        checked += 1
+print(f"equal in {checked} settings")
+
+# %% [markdown]
+# Note the weight's layout, `(C_in, C_out, k, k)`. A convolution has `(C_out, C_in, k, k)`. It is the layout of the convolution whose
+# transpose this is.
+#
+# **Interpolation** has no weights. *Nearest* repeats values. *Bilinear* mixes the nearest four. There is one trap in it, called
+# `align_corners`.
+#
+# **Predict.** Take the ramp 0, 1, ..., 15, average neighbors (0.5, 2.5, ..., 14.5), upsample by 2. Which setting gives the ramp back, away
+# from the ends?
+
+# %%
+ramp = torch.arange(16.0).view(1, 1, 1, 16)
+pooled = F.avg_pool2d(ramp, (1, 2))
+for corners in (False, True):
+    back = F.interpolate(pooled, size=(1, 16), mode="bilinear", align_corners=corners)
+    print(f"align_corners={corners!s:5}", [round(v, 2) for v in back.flatten().tolist()])
+
+# %% [markdown]
+# With `False` the inside is exact and only the ends are flat, because nothing is known beyond them. With `True` the two corner
+# values are pinned to the corners of the larger grid, and everything else is stretched to fit. A pooled value belongs to the *middle* of its
+# two pixels, so pinning it to a corner is wrong by half a pixel. Four such levels in a row, as a U-Net has, add up:
+
+# %%
+size = 256
+coordinate = torch.arange(float(size)).view(1, 1, 1, size)
+errors = {}
+for corners in (False, True):
+    z = F.avg_pool2d(coordinate, (1, 16))
+    for _ in range(4):
+        z = F.interpolate(z, scale_factor=(1, 2), mode="bilinear", align_corners=corners)
+    errors[corners] = (z - coordinate).abs().flatten()
+    print(f"align_corners={corners!s:5}  error at the border {errors[corners][0]:.1f} px, at a quarter {errors[corners][64]:.2f} px")
+assert errors[True][64] > 3 and errors[False][64] < 1e-4
+
+# %% [markdown]
+# Bilinear interpolation by an integer factor *is* a transposed convolution, with a tent for a kernel. Networks have used this to *start* from
+# interpolation and learn from there [@FCN]. For stride 2 the tent is (1, 3, 3, 1)/4 in each direction.
+
+# %%
+tent = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+bilinear = tent[:, None] * tent
+assert_close(bilinear, ops.bilinear_kernel(2))
+
+up = F.conv_transpose2d(small, bilinear.expand(3, 1, 4, 4), stride=2, padding=1, groups=3)
+want = F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
+assert_close(up[..., 1:-1, 1:-1], want[..., 1:-1, 1:-1])               # equal inside; at the border interpolation repeats the edge
+
+# %% [markdown]
+# **PixelShuffle** [@ESPCN] moves channels into space: an ordinary convolution makes $r^2$ times as many channels, and each group of $r^2$ values
+# becomes an $r×r$ block of pixels. It looks like a different idea. It is a transposed convolution in other clothes: with a 1×1
+# convolution before it, each block is one stamp.
+
+# %%
+r, features, weight = 2, torch.randn(1, 5, 6, 6), torch.randn(3 * 4, 5, 1, 1)
+channels = F.conv2d(features, weight)                                  # (1, 12, 6, 6)
+blocks = channels.view(1, 3, r, r, 6, 6).permute(0, 1, 4, 2, 5, 3).reshape(1, 3, 12, 12)
+assert_close(blocks, F.pixel_shuffle(channels, r))
+
+stamps = weight.view(3, r, r, 5).permute(3, 0, 1, 2)                   # (C_in, C_out, 2, 2): the same numbers as a k2s2 kernel
+assert_close(F.conv_transpose2d(features, stamps, stride=r), blocks)
+
+# %% [markdown]
+# In code, write `out * r**2`. In Python `^` is not a power: `2 ^ 2` is 0, and `3 * r ^ 2` is 4 for r = 2, which silently builds the wrong layer.
+#
+# One relative is missing: **unpooling**, which puts each value back where the maximum came from. It needs a memory of the encoder, so
+# it waits for lesson 07.
+
+# %% [markdown] tags=["predict"]
+# ## 6 · Where checkerboards come from
+# **Predict.** An input of ones, a kernel of ones, kernel size 3, stride 2. The output counts the stamps on each pixel. Which numbers
+# appear inside? And for kernel size 4?
+
+# %%
+for k in (2, 3, 4, 5):
+    counts = F.conv_transpose2d(torch.ones(1, 1, 6, 6), torch.ones(1, 1, k, k), stride=2)[0, 0]
+    inside = counts[k:-k, k:-k].unique().int().tolist()
+    assert_close(counts[0] / counts[0, 0], ops.coverage(6, k, 2).float())   # rows and columns count independently
+    print(f"kernel {k}, stride 2: inside, a pixel gets {inside} stamps")
+
+# %% [markdown] tags=["see"]
+# With kernel 3 some pixels get four stamps, their diagonal neighbors one. That is a checkerboard, drawn before any learning. When the stride
+# divides the kernel size, all counts are equal. From this comes well-known advice [@Odena2016]: choose a kernel size that the stride divides.
+#
+# **Push it.** First leave the kernel *uniform* and move kernel and stride: for which pairs does the pattern vanish? Then switch to *random*
+# and set kernel 4, stride 2. The counts are equal. Is the picture?
+
+# %%
+widgets.checkerboard_explorer(kernel=3, stride=2)
+
+# %% [markdown] tags=["break"]
+# ### The rule breaks
+# Equal counts, and still a pattern. Here is why. With stride 2, the output pixels fall into four **phases**: even or odd row, even or odd
+# column. Every pixel of a phase meets the same subset of kernel values, and no other. On a constant input, a phase shows the *sum* of its
+# subset. A uniform kernel of size 4 gives every phase four equal values: equal sums. Any other kernel gives four different sums.
+
+# %%
+def phase_sums(kernel, stride):
+    """(k, k) -> (stride, stride): what each phase of the output shows on an input of ones."""
+    return torch.stack([torch.stack([kernel[a::stride, b::stride].sum() for b in range(stride)]) for a in range(stride)])
+
+
+ones = torch.ones(1, 1, 8, 8)
+for name, kernel4 in {"uniform": torch.ones(4, 4), "random": torch.rand(4, 4), "bilinear": ops.bilinear_kernel(2)}.items():
+    out = F.conv_transpose2d(ones, kernel4[None, None], stride=2)[0, 0, 4:-4, 4:-4]
+    assert_close(out[:2, :2], phase_sums(kernel4, 2))
+    print(f"{name:8} kernel 4: ripple {out.std() / out.mean():.3f}, phase sums {phase_sums(kernel4, 2).flatten().tolist()}")
+
+# %% [markdown]
+# So the exact rule is: **no pattern on flat regions when all phase sums are equal.** Divisibility guarantees that for uniform kernels only.
+# The bilinear kernel has equal sums as well. Random ones do not, whatever their size.
+#
+# PixelShuffle makes one filter per phase, so at random initialization it has the same problem, although it is often sold as free of
+# artifacts. **ICNR** [@ICNR] repairs the start: it gives the four phases one common filter, so the layer begins as nearest-neighbor upsampling.
+
+# %%
+flat = torch.randn(1, 32, 1, 1).expand(1, 32, 16, 16)                  # a flat region: the same 32 features everywhere
+for name in ("k4s2", "PixelShuffle", "PixelShuffle, ICNR", "resize-conv"):
+    torch.manual_seed(1)
+    with torch.no_grad():
+        out = checkerboard.UPSAMPLERS[name](32, 3)(flat)[..., 4:-4, 4:-4]
+    ripple = (out.std((-2, -1)) / out.abs().mean()).mean().item()
+    print(f"{name:20} ripple on a flat region {ripple:.4f}")
+    assert (ripple > 0.05) == (name in ("k4s2", "PixelShuffle"))
+
+# %% [markdown]
+# The last row is the third cure, **resize-convolution**: enlarge by nearest neighbor, then convolve. Every phase sees the same kernel by
+# construction, during the whole training, not just at its start.
+
+# %% [markdown] tags=["measure"]
+# ## 7 · Does it survive training?
+# A network could learn equal phase sums. Does it? The experiment: a small autoencoder repaints *blurred* street scenes. Blurred targets hold
+# almost nothing at a period of two pixels, so what the outputs hold there was added by the decoder. All arms share the encoder's initial
+# weights, data, steps and optimizer; only the upsampling layer differs. `k6s2`, `PixelShuffle` and `resize-conv` cost the
+# same multiply-adds, nine taps per output pixel, so a difference among them is not a difference in cost.
+#
+# The measure is the share of the picture's variance that lies at period 2, `ops.period_energy`. First the base rates.
+
+# %%
+train, val = checkerboard.pictures(320, seed=0), checkerboard.pictures(80, seed=1)
+inner = (..., slice(8, -8), slice(8, -8))
+noise = ops.period_energy(torch.randn(80, 3, 80, 80)).mean().item()
+truth = ops.period_energy(val[inner]).mean().item()
+print(f"period-2 share of white noise {noise:.4f}, of the blurred pictures themselves {truth:.6f}")
+assert truth < 0.001 < noise
+
+# %%
+start = {arm: checkerboard.run(arm, 0, 0, train, val)[1]["output"] for arm in checkerboard.UPSAMPLERS}
+for arm, share in start.items():
+    print(f"{arm:22} {share:.4f}")
+assert min(start[arm] for arm in ("k2s2", "k3s2", "k4s2", "k5s2", "k6s2", "PixelShuffle")) > 10 * start["resize-conv"]
+assert start["k4s2"] > 0.1                                             # divisible by the stride, and yet
+
+# %% [markdown]
+# Before training, every transposed convolution with random weights puts a large share of its variance into the checkerboard, divisible or not.
+# Now train the two arms that carry the claim, with the library's `fit`: the loop you wrote by hand in lesson 00.
+
+# %%
+live, outputs = {}, {}
+for arm in ("k3s2", "resize-conv"):
+    model, live[arm] = checkerboard.run(arm, 0, checkerboard.STEPS["brief"], train, val)
+    with torch.no_grad():
+        outputs[arm] = model(val[:1])[0]
+    print(evidence.agrees("02_checkerboard", arm, "brief_output", live[arm]["output"]))
+assert live["k3s2"]["output"] > 5 * live["resize-conv"]["output"]
+
+# %%
+zoom = lambda z: F.interpolate(z[None, :, 40:72, 8:72].clamp(0, 1), scale_factor=4, mode="nearest")[0]
+plots.show(
+    plots.contact_sheet([zoom(val[0]), *(zoom(z) for z in outputs.values())], ["target", *outputs], columns=3),
+    alt="A blurred scene and two repaintings after 60 steps: the one by k3s2 carries a fine checkerboard, the one by resize-conv does not.",
+)
+
+# %% [markdown]
+# The committed table has all arms, three seeds, after 0, 60 and 1500 steps. *Share* is the period-2 share of the output. *Amplitude* is the
+# checkerboard's strength in gray levels of 255, which does not depend on how large the other errors are. *RMSE* is the whole error in gray levels.
+
+# %%
+evidence.table(
+    "02_checkerboard",
+    {"start_output": "share, start", "brief_output": "share, 60 steps", "long_output": "share, 1500", "long_amplitude": "amplitude, 1500", "long_rmse": "RMSE, 1500"},
+    digits=4,
+)
+
+# %% [markdown]
+# READING-TO-WRITE
+
+# %% [markdown] tags=["real"]
+# ## 8 · The real thing
+# What do published networks use? FCN adds class scores upsampled by transposed convolutions that start bilinear. U-Net, the mask head of Mask
+# R-CNN and the decoder of SAM use 2×2 kernels with stride 2: stamps that never overlap. The DeepLab family and SegFormer
+# interpolate. Upsampling alone is not the decisive choice; *what is added on the way up* is. DeepLabV3+ gained from a small decoder over a
+# plain ×16 interpolation of the same network:
+
+# %%
+evidence.published("deeplabv3-r101-voc-val-os16", "deeplabv3plus-r101-voc-val-os16")
+
+# %% [markdown]
+# And the price of learned upsampling in the U-Net that most people use (batch normalization, padded), in parameters and multiply-adds:
+
+# %%
+from course_lib.models import UNet
+
+cost = {}
+for way in ("transposed", "bilinear"):
+    net = UNet(3, 2, width=64, depth=4, up=way)
+    cost[way] = sum(p.numel() for p in net.parameters())
+    print(f"U-Net, {way:10}: {cost[way]:,} parameters, {evidence.macs(net, torch.zeros(1, 3, 64, 64)) / 1e9:.2f} G multiply-adds at 64×64")
+assert cost == {"transposed": 31_037_698, "bilinear": 17_263_042}
+
+# %% [markdown]
+# The bilinear variant is half as large mostly because its builders also halved the channels of the bottleneck, not because of the upsampling itself.
+# Read the code before you credit an operator with a difference.
+
+# %% [markdown] tags=["misconceptions"]
+# ## 9 · What people get wrong
+# - **"Dilated, atrous, transposed, fractionally strided: all the same."** Two pairs. *Dilated = atrous* spreads the kernel's taps and keeps
+#   the resolution. *Transposed = fractionally strided* spreads the input and raises it. The next cell shows both on a 7×7 map.
+# - **"It undoes a convolution."** Section 4: there and back differs from the input.
+# - **"A kernel that the stride divides has no checkerboard."** Section 6, *The rule breaks*: only if the phase sums are equal.
+# - **"PixelShuffle has none."** Section 6, the flat region: at random initialization it has; ICNR repairs the start.
+# - **"`align_corners=True` is harmless."** Section 5: after four levels a pixel is several pixels off.
+
+# %%
+x7, w3 = torch.randn(1, 1, 7, 7), torch.randn(1, 1, 3, 3)
+dilated = F.conv2d(x7, w3, dilation=2, padding=2)
+fractional = F.conv_transpose2d(x7, w3, stride=2)
+print("dilated:", tuple(dilated.shape[-2:]), " transposed:", tuple(fractional.shape[-2:]))
+assert dilated.shape[-1] == 7 and fractional.shape[-1] == 15
+
+# %% [markdown] tags=["quiz"]
+# ## 10 · Quiz
+# Five questions. Every choice is explained when you select it.
+
+# %%
+widgets.quiz(
+    [
+        {
+            "question": "A transposed convolution with kernel 4, stride 2, padding 1 takes 32×32 to",
+            "choices": [
+                {"text": "64×64", "correct": True, "why": "(32 - 1) · 2 + 4 - 2 = 64. This is why k4s2p1 is a popular doubling layer."},
+                {"text": "66×66", "correct": False, "why": "That is the size without padding; padding 1 removes one pixel on each side."},
+                {"text": "68×68", "correct": False, "why": "You added the padding. In a transposed convolution padding crops the output."},
+                {"text": "16×16", "correct": False, "why": "That is the ordinary convolution with these settings. The transposed one goes the other way."},
+            ],
+        },
+        {
+            "question": "The weights are random and the stride is 2. On a flat region, which layer shows no pattern?",
+            "choices": [
+                {"text": "kernel 4", "correct": False, "why": "The counts are equal, but the four phase sums are not."},
+                {"text": "kernel 2", "correct": False, "why": "Stamps do not overlap, yet each of the four taps paints its own phase, and the taps differ."},
+                {"text": "nearest neighbor, then a 3×3 convolution", "correct": True, "why": "All phases see the same kernel by construction."},
+                {"text": "PixelShuffle", "correct": False, "why": "Each phase has its own random filter, so it shows a pattern unless it starts with ICNR."},
+            ],
+        },
+        {
+            "question": "Why must the kernel be turned by 180 degrees in the zero-insertion view?",
+            "choices": [
+                {"text": "Because a convolution layer gathers while a stamp scatters", "correct": True, "why": "Reading at i - a instead of i + a mirrors the kernel."},
+                {"text": "Because the input was reversed", "correct": False, "why": "The input keeps its order; zeros are put between its values."},
+                {"text": "It need not be; it is a convention", "correct": False, "why": "Section 3 measured it: with the kernel as it is, the result is wrong."},
+            ],
+        },
+        {
+            "question": "A strided convolution takes 7 and 8 pixels both to 4. What decides whether the way back gives 7 or 8?",
+            "choices": [
+                {"text": "padding", "correct": False, "why": "Padding removes pixels from both sides, so it changes the size by an even number."},
+                {"text": "output_padding", "correct": True, "why": "It appends pixels at the end only, to choose among the sizes that the convolution maps to the same output."},
+                {"text": "the kernel values", "correct": False, "why": "Sizes never depend on values."},
+            ],
+        },
+        {
+            "question": "Your trained decoder draws a faint grid on smooth regions. Which change removes the cause instead of hiding it?",
+            "choices": [
+                {"text": "blur the output", "correct": False, "why": "It hides the grid and the fine detail with it."},
+                {"text": "use kernel 4 in place of kernel 3", "correct": False, "why": "Equal counts help a uniform kernel. A trained one still has to learn equal phase sums."},
+                {"text": "replace the layer by resize-convolution", "correct": True, "why": "It cannot express unequal phases in that layer, whatever it learns."},
+            ],
+        },
+    ]
+)
+
+# %% [markdown] tags=["summary"]
+# ## 11 · Summary
+# - A transposed convolution stamps scaled copies of its kernel, `stride` apart, and adds. Equivalently: zeros between the inputs and a turned
+#   kernel; or the transpose of a convolution's matrix, which is its gradient. It is not an inverse.
+# - Its size is (n - 1) s + k - 2p + output_padding.
+# - A pattern on flat regions appears whenever the phase sums differ. Divisibility cures uniform kernels. A bilinear or ICNR start
+#   cures the start. Resize-convolution cures the layer.
+# - `align_corners=False` keeps pixels where they were.
+#
+# **Glossary:** **transposed convolution**, **fractionally strided convolution**, **output padding**, **phase**, **checkerboard artifact**, **PixelShuffle**, **ICNR**, **resize-convolution**
+#
+# **Your turn:** exercise `02_transposed_convolution`. **Next:** lesson 03 keeps the resolution from the start.
+
+# %% [markdown] tags=["references"]
+# ## References
+# - [@Dumoulin2016] the sizes and the pictures of convolution arithmetic
+# - [@Odena2016] checkerboards, coverage, resize-convolution
+# - [@FCN] bilinear-initialized transposed convolution
+# - [@ESPCN] PixelShuffle; [@ICNR] its initialization
