@@ -23,7 +23,9 @@ class ResizeConv(nn.Sequential):
     """Nearest-neighbor upsampling by 2, then a 3x3 convolution (Odena et al. 2016): (N, C, H, W) -> (N, C', 2H, 2W)."""
 
     def __init__(self, in_channels: int, out_channels: int):
-        super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(in_channels, out_channels, 3, padding=1))
+        super().__init__(
+            nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        )
 
 
 class SubPixelConv(nn.Sequential):
@@ -133,11 +135,12 @@ class Pairs(torch.utils.data.Dataset):
 def build(arm: str, seed: int) -> Autoencoder:
     """The autoencoder of one arm; the same seed gives every arm the same encoder."""
     torch.manual_seed(seed)
-    model = Autoencoder(nn.Identity if arm not in UPSAMPLERS else UPSAMPLERS[arm])
-    return model
+    return Autoencoder(UPSAMPLERS[arm])
 
 
-def run(arm: str, seed: int, steps: int, train: Tensor, val: Tensor, progress: bool = False) -> tuple[Autoencoder, dict[str, float]]:
+def run(
+    arm: str, seed: int, steps: int, train: Tensor, val: Tensor, progress: bool = False
+) -> tuple[Autoencoder, dict[str, float]]:
     """Train one arm for `steps` steps and measure it on `val`. Returns the model and `measure`'s figures."""
     model = build(arm, seed)
     if steps:
@@ -157,7 +160,9 @@ def runs(arm: str, train: Tensor, val: Tensor, seeds: int = 3) -> Iterator[dict]
 
 def main() -> None:
     train, val = pictures(320, seed=0), pictures(80, seed=1)
-    print(f"the targets themselves: {ops.period_energy(val[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).mean():.5f} at period 2")
+    print(
+        f"the targets themselves: {ops.period_energy(val[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).mean():.5f} at period 2"
+    )
     arms = []
     for arm in UPSAMPLERS:
         model = build(arm, 0)

@@ -41,7 +41,9 @@ class MostFrequent(nn.Module):
 
     def __init__(self, train, num_classes: int):
         super().__init__()
-        counts = sum(torch.bincount(torch.as_tensor(train[i][1]["semantic"]).flatten(), minlength=256) for i in range(100))
+        counts = sum(
+            torch.bincount(torch.as_tensor(train[i][1]["semantic"]).flatten(), minlength=256) for i in range(100)
+        )
         self.best, self.num_classes = int(counts[:num_classes].argmax()), num_classes
 
     def forward(self, images):
@@ -61,7 +63,13 @@ def main() -> None:
         for seed in range(3):
             model, start = build(seed), time.perf_counter()
             fit(model, train, steps=steps, seed=seed, progress=False)
-            runs.append({"seed": seed, "seconds": round(time.perf_counter() - start, 1), "metrics": _round(evaluate(model, val))})
+            runs.append(
+                {
+                    "seed": seed,
+                    "seconds": round(time.perf_counter() - start, 1),
+                    "metrics": _round(evaluate(model, val)),
+                }
+            )
             print(arm, runs[-1], flush=True)
             if steps == max(STEPS.values()) and seed == 0:
                 save_weights(model, WEIGHTS, command=COMMAND, dtype=torch.float16)

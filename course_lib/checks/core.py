@@ -1,0 +1,190 @@
+"""Questions, their properties, and the run of an answer through them.
+
+A question lists properties: claims that any right answer fulfils. The usual one compares the answer with a reference on a list
+of inputs, each a dict of argument name -> value:
+
+    def double_properties(student, rng):
+        yield Property(
+            "it doubles every value",
+            cases=[dict(x=np.array([1.0, 2.0])), dict(x=rng.normal(size=(2, 3)))],   # the smallest first
+            reference=lambda x: 2 * x,
+            mistakes={"this is the square: double means x + x": lambda x: x * x},
+        )
+
+        def keeps_the_size():
+            if len(student(x=np.ones(3))) != 3:
+                raise Failed("three values must stay three", given={"x": np.ones(3)})
+
+        yield Property("it keeps the size", test=keeps_the_size)
+
+    QUESTIONS = [Question("double", "Twice as much", 2, double_properties)]
+"""
+
+import contextlib
+import random
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from course_lib.checks.answer import Answer, Failed, Log, unattempted
+from course_lib.checks.compare import difference
+from course_lib.checks.source import names_against_the_rules
+from course_lib.grading.plain import plain
+
+SLOW = 2.0  # seconds
+RULE = "Each property that holds earns its share of the points, rounded down to halves; nothing counts until the first one holds."
+
+
+@dataclass(frozen=True)
+class Property:
+    """One claim about an answer: either `cases` and a `reference`, or a free `test`.
+
+    claim: what a right answer does, in words. cases: dicts of arguments, passed by name as `student(**case)`; the first that
+    fails is shown, so the smallest comes first. reference: called like the answer; never sees the learner's objects.
+    tol, dtype: see `compare.difference`. mistakes: message -> a function that makes this mistake; where the answer's output on
+    the first failing case equals that function's, the message is shown (the first that fits).
+    test: a function without arguments that calls the student itself and raises `Failed`.
+    """
+
+    claim: str
+    cases: Iterable[dict] = ()
+    reference: Callable | None = None
+    tol: float = 1e-6
+    dtype: str = "kind"
+    mistakes: dict[str, Callable] = field(default_factory=dict)
+    test: Callable[[], None] | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "cases", tuple(self.cases))
+        if (self.test is None) != bool(self.cases and self.reference):
+            raise ValueError(f"Property: {self.claim!r} needs either cases and a reference, or a test")
+
+    def run(self, student: Answer) -> None:
+        """Raise Failed unless the property holds."""
+        if self.test is not None:
+            self.test()
+            return
+        for case in self.cases:
+            want = plain(self.reference(**plain(case)))
+            got = student(**case)
+            if why := difference(got, want, self.tol, self.dtype):
+                raise Failed(self._mistake(case, got) or why, case, got, want)
+
+    def _mistake(self, case: dict, got) -> str | None:
+        for message, wrong in self.mistakes.items():
+            with contextlib.suppress(
+                ArithmeticError, LookupError, RuntimeError, TypeError, ValueError
+            ):  # not on this input
+                if difference(got, plain(wrong(**plain(case))), self.tol, self.dtype) is None:
+                    return message
+        return None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of an exercise.
+
+    properties(student, rng) yields `Property`s; it calls `student` only inside tests. rng: np.random.Generator, the same for
+    every run. forbid: names (last part: "conv_transpose2d") that would give the answer away; allow: names of course_lib that
+    an answer may use. Both are looked up in the answer's source and are advice: they show as one more property.
+    """
+
+    name: str
+    title: str
+    points: float
+    properties: Callable[[Answer, np.random.Generator], Iterable[Property]]
+    allow: Sequence[str] = ()
+    forbid: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one property. passed is None while the question is not attempted."""
+
+    claim: str
+    passed: bool | None = None
+    why: str = ""
+    given: dict | None = None
+    got: object = None
+    want: object = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one question."""
+
+    name: str
+    title: str
+    out_of: float
+    attempted: bool
+    outcomes: tuple[Outcome, ...]
+    points: float = 0.0
+    seconds: float = 0.0  # inside the answer
+    printed: str = ""
+
+
+def judge(question: Question, answer, seed: str = "") -> Report:
+    """Run an answer through all properties of a question. Nothing the answer does short of an interrupt raises.
+
+    seed: a text that, with the question's name, fixes the inputs and torch's and NumPy's own random numbers.
+    """
+    number = zlib.crc32(f"{seed}/{question.name}".encode())
+    log = Log()
+    student = Answer(answer, log)
+    properties = list(question.properties(student, np.random.default_rng(number)))
+    blank = Report(
+        question.name, question.title, float(question.points), False, tuple(Outcome(p.claim) for p in properties)
+    )
+    if unattempted(answer):
+        return blank
+    with _random_state():
+        outcomes = [_outcome(prop, student, log, number) for prop in properties]
+    if log.calls and log.stubs == log.calls:
+        return blank
+    outcomes += _rules(question, answer)
+    points = earned(question.points, [outcome.passed for outcome in outcomes])
+    return Report(blank.name, blank.title, blank.out_of, True, tuple(outcomes), points, log.seconds, log.printed.text())
+
+
+def earned(points: float, passed: list[bool]) -> float:
+    """The points of a question by `RULE`: never all of them unless every property holds."""
+    if not passed[0]:
+        return 0.0
+    return float(points) if all(passed) else int(2 * points * sum(passed) / len(passed)) / 2
+
+
+def _outcome(prop: Property, student: Answer, log: Log, seed: int) -> Outcome:
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  the learner's answer may use it
+    random.seed(seed)
+    before = log.seconds
+    try:
+        prop.run(student)
+    except Failed as failed:
+        return Outcome(prop.claim, False, failed.why, failed.given, failed.got, failed.want, log.seconds - before)
+    return Outcome(prop.claim, True, seconds=log.seconds - before)
+
+
+def _rules(question: Question, answer) -> list[Outcome]:
+    """One more property where something is forbidden, or where course_lib is used beyond what is allowed."""
+    why = names_against_the_rules(answer, question.forbid, question.allow)
+    if not (why or question.forbid):
+        return []
+    claim = "it does without " + ", ".join(question.forbid) if question.forbid else "it is built by hand"
+    return [Outcome(claim, why is None, why or "")]
+
+
+@contextlib.contextmanager
+def _random_state():
+    """Put the notebook's own random numbers back afterwards."""
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        random.setstate(states[2])

@@ -1,0 +1,544 @@
+"""The questions of exercise 02: stamps, channels and padding, the matrix, sizes, counts, the bilinear kernel, ICNR."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib import ops
+from course_lib.checks.answer import Failed
+from course_lib.checks.core import Property, Question
+
+GIVES_IT_AWAY = (
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "grad",
+    "conv2d_input",
+    "fold",
+    "Fold",
+)
+
+
+def _noise(rng, *shape: int, dtype=torch.float32) -> Tensor:
+    return torch.from_numpy(rng.normal(size=shape)).to(dtype)
+
+
+def _small(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32)
+
+
+# 1 · stamps in one dimension
+
+
+def _stamp_1d(x, kernel, stride):
+    return F.conv_transpose1d(x[None, None], kernel[None, None], stride=stride)[0, 0]
+
+
+def _overwrite(x, kernel, stride):
+    out = torch.zeros((len(x) - 1) * stride + len(kernel), dtype=x.dtype)
+    for i, value in enumerate(x):
+        out[i * stride : i * stride + len(kernel)] = value * kernel
+    return out
+
+
+def _dilated(x, kernel, stride):
+    spread = torch.zeros((len(kernel) - 1) * stride + 1, dtype=x.dtype)
+    spread[::stride] = kernel
+    return _stamp_1d(x, spread, 1)
+
+
+STAMP_MISTAKES = {
+    "the kernel is turned around: a stamp is laid down as it is": lambda x, kernel, stride: _stamp_1d(
+        x, kernel.flip(0), stride
+    ),
+    "later stamps overwrite earlier ones: where stamps overlap, they add": _overwrite,
+    "the stamps are one pixel apart: they must be stride pixels apart": lambda x, kernel, stride: _stamp_1d(
+        x, kernel, 1
+    ),
+    "the taps of the kernel are spread (a dilated convolution): here the stamps are spread, each keeps its shape": _dilated,
+    "the last stamp is cut off: the output ends where the last stamp ends, at (n - 1) * stride + k": (
+        lambda x, kernel, stride: _stamp_1d(x, kernel, stride)[: len(x) * stride]
+    ),
+    "the stamps are not scaled: each is the kernel times the input value": (
+        lambda x, kernel, stride: _stamp_1d(torch.ones_like(x), kernel, stride)
+    ),
+}
+
+
+def stamp_1d_properties(student, rng):
+    yield Property(
+        "stamps that only touch: kernel as long as the stride",
+        cases=[
+            {"x": _small(1, 2), "kernel": _small(1, 2), "stride": 2},
+            {"x": _noise(rng, 4), "kernel": _noise(rng, 3), "stride": 3},
+        ],
+        reference=_stamp_1d,
+        mistakes=STAMP_MISTAKES,
+    )
+    yield Property(
+        "stamps that overlap add up",
+        cases=[
+            {"x": _small(1, 2), "kernel": _small(1, 2, 3), "stride": 2},
+            {"x": _noise(rng, 5), "kernel": _noise(rng, 4), "stride": 1},
+            {"x": _noise(rng, 6), "kernel": _noise(rng, 5), "stride": 2},
+        ],
+        reference=_stamp_1d,
+        mistakes=STAMP_MISTAKES,
+    )
+    yield Property(
+        "a stride longer than the kernel leaves gaps of zeros",
+        cases=[
+            {"x": _small(1, 2), "kernel": _small(1), "stride": 3},
+            {"x": _noise(rng, 3), "kernel": _noise(rng, 2), "stride": 4},
+        ],
+        reference=_stamp_1d,
+        mistakes=STAMP_MISTAKES,
+    )
+    yield Property(
+        "it keeps the dtype of x, and its precision",
+        cases=[{"x": _noise(rng, 5, dtype=torch.float64), "kernel": _noise(rng, 3, dtype=torch.float64), "stride": 2}],
+        reference=_stamp_1d,
+        tol=1e-12,
+        dtype="exact",
+    )
+
+
+# 2 · two dimensions, channels, padding
+
+
+def _transposed(x, weight, stride, padding):
+    return F.conv_transpose2d(x, weight, stride=stride, padding=padding)
+
+
+def _full(x, weight, stride, **_):
+    return F.conv_transpose2d(x, weight, stride=stride)
+
+
+def _one_sided(x, weight, stride, padding):
+    full = _full(x, weight, stride)
+    return full[:, :, : full.shape[2] - 2 * padding, : full.shape[3] - 2 * padding]
+
+
+CONV_MISTAKES = {
+    "the kernel is turned by 180 degrees: a stamp is laid down as it is": lambda x, weight, stride, padding: (
+        _transposed(x, weight.flip(2, 3), stride, padding)
+    ),
+    "the channels are mixed the wrong way: weight is (C_in, C_out, kH, kW)": lambda x, weight, stride, padding: (
+        _transposed(x, weight.transpose(0, 1), stride, padding)
+    ),
+    "with padding 0 the slice [0:-0] is empty: compute where the crop ends": lambda x, weight, stride, padding: _full(
+        x, weight, stride
+    )[:, :, padding:-padding, padding:-padding],
+    "the padding is added around the output: in a transposed convolution it is cropped away": lambda x, weight, stride, padding: (
+        F.pad(_full(x, weight, stride), [padding] * 4)
+    ),
+    "the input is padded: padding belongs to the output here, where it is cropped": lambda x, weight, stride, padding: (
+        _full(F.pad(x, [padding] * 4), weight, stride)
+    ),
+    "the padding is ignored: it crops that many pixels from each side": _full,
+    "all pixels are cropped from the end: padding takes as many from the start": _one_sided,
+    "only padding pixels are cropped in all: each of the two sides loses that many": lambda x, weight, stride, padding: (
+        _full(x, weight, stride)[:, :, padding:, padding:]
+    ),
+    "the kernel is laid down transposed: rows and columns are exchanged": lambda x, weight, stride, padding: (
+        _transposed(x, weight.transpose(2, 3), stride, padding)
+    ),
+}
+
+
+def transposed_conv2d_properties(student, rng):
+    def case(n, c_in, c_out, size, kernel, stride, padding, dtype=torch.float32):
+        x, weight = _noise(rng, n, c_in, *size, dtype=dtype), _noise(rng, c_in, c_out, *kernel, dtype=dtype)
+        return {"x": x, "weight": weight, "stride": stride, "padding": padding}
+
+    tiny = {
+        "x": _small(1, 2, 3, 4).view(1, 1, 2, 2),
+        "weight": torch.arange(1.0, 10).view(1, 1, 3, 3),
+        "stride": 2,
+        "padding": 0,
+    }
+    yield Property(
+        "one channel, no padding: stamps that add",
+        cases=[tiny, case(1, 1, 1, (3, 5), (2, 2), 2, 0), case(1, 1, 1, (4, 3), (3, 3), 1, 0)],
+        reference=_transposed,
+        tol=1e-4,
+        mistakes=CONV_MISTAKES,
+    )
+    yield Property(
+        "channels are mixed by weight[input, output]",
+        cases=[
+            case(1, 2, 2, (2, 3), (1, 1), 1, 0),
+            case(1, 3, 2, (3, 2), (2, 2), 2, 0),
+            case(1, 1, 3, (2, 2), (3, 3), 2, 0),
+        ],
+        reference=_transposed,
+        tol=1e-4,
+        mistakes=CONV_MISTAKES,
+    )
+    yield Property(
+        "batches, pictures and kernels that are not square, gaps between stamps",
+        cases=[case(3, 2, 3, (2, 5), (3, 3), 2, 0), case(2, 2, 2, (4, 2), (2, 4), 3, 0)],
+        reference=_transposed,
+        tol=1e-4,
+        mistakes=CONV_MISTAKES,
+    )
+    yield Property(
+        "padding crops each of the four sides",
+        cases=[
+            case(1, 1, 1, (3, 3), (4, 4), 2, 1),
+            case(2, 3, 2, (4, 5), (5, 5), 2, 2),
+            case(1, 2, 2, (5, 3), (3, 4), 3, 1),
+        ],
+        reference=_transposed,
+        tol=1e-4,
+        mistakes=CONV_MISTAKES,
+    )
+    yield Property(
+        "it keeps the dtype of x, and its precision",
+        cases=[case(2, 2, 3, (3, 4), (3, 3), 2, 1, torch.float64)],
+        reference=_transposed,
+        tol=1e-12,
+        dtype="exact",
+    )
+
+
+# 3 · the matrix
+
+
+def _matrix(kernel, height, width, stride):
+    return ops.convolution_matrix(kernel, (height, width), stride).T.contiguous()
+
+
+def _by_columns(kernel, height, width, stride):
+    rows = _matrix(kernel, height, width, stride)
+    return rows.view(height, width, -1).transpose(0, 1).reshape(height * width, -1)
+
+
+MATRIX_MISTAKES = {
+    "this is the convolution's own matrix: return its transpose, with one row per pixel of the large picture": (
+        lambda kernel, height, width, stride: _matrix(kernel, height, width, stride).T
+    ),
+    "the kernel is turned by 180 degrees: PyTorch's convolution does not flip it": (
+        lambda kernel, height, width, stride: _matrix(kernel.flip(0, 1), height, width, stride)
+    ),
+    "the stride is ignored": lambda kernel, height, width, stride: _matrix(kernel, height, width, 1),
+    "the picture is flattened column by column: flatten it row by row": _by_columns,
+    "height and width are exchanged": lambda kernel, height, width, stride: _matrix(kernel, width, height, stride),
+}
+
+
+def transposed_matrix_properties(student, rng):
+    yield Property(
+        "the matrix of a small convolution, transposed",
+        cases=[
+            {"kernel": torch.arange(1.0, 5).view(2, 2), "height": 3, "width": 3, "stride": 1},
+            {"kernel": _noise(rng, 3, 3), "height": 5, "width": 5, "stride": 2},
+        ],
+        reference=_matrix,
+        mistakes=MATRIX_MISTAKES,
+    )
+    yield Property(
+        "pictures and kernels that are not square; rows the stride leaves out",
+        cases=[
+            {"kernel": _noise(rng, 2, 3), "height": 4, "width": 7, "stride": 2},
+            {"kernel": _noise(rng, 2, 2), "height": 6, "width": 4, "stride": 3},
+        ],
+        reference=_matrix,
+        mistakes=MATRIX_MISTAKES,
+    )
+    kernel, small = _noise(rng, 3, 2, dtype=torch.float64), _noise(rng, 3, 2, dtype=torch.float64)
+
+    def carries_a_map_up():
+        given = {"kernel": kernel, "height": 7, "width": 4, "stride": 2}
+        matrix = student(**given)
+        want = F.conv_transpose2d(small[None, None], kernel[None, None], stride=2)[0, 0]
+        if not isinstance(matrix, Tensor) or matrix.shape != (28, 6) or matrix.dtype != kernel.dtype:
+            raise Failed(
+                "it must be a float64 tensor of shape (28, 6) for this float64 kernel", given, matrix, _matrix(**given)
+            )
+        got = (matrix @ small.flatten()).view(7, 4)
+        if not torch.allclose(got, want, atol=1e-12):
+            raise Failed("matrix @ map.flatten() is not F.conv_transpose2d of the map", given, got, want)
+
+    yield Property("times a flattened map it is F.conv_transpose2d, in the kernel's precision", test=carries_a_map_up)
+
+
+# 4 · which padding?
+
+
+def _solve(size, target, kernel, stride):
+    for padding in range(kernel + size * stride):
+        output_padding = 2 * padding - ((size - 1) * stride + kernel - target)
+        if 0 <= output_padding < stride:
+            return padding, output_padding
+    return None
+
+
+def _any_output_padding(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    padding = max(0, -(-surplus // 2))
+    return padding, 2 * padding - surplus
+
+
+def _usual_padding(size, target, kernel, stride):
+    padding = (kernel - 1) // 2
+    output_padding = target - ((size - 1) * stride + kernel - 2 * padding)
+    return (padding, output_padding) if 0 <= output_padding < stride else None
+
+
+def _largest(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    pairs = [(p, 2 * p - surplus) for p in range(kernel + size * stride) if 0 <= 2 * p - surplus < stride]
+    return pairs[-1] if pairs else None
+
+
+def _one_side(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    return (max(0, surplus), max(0, -surplus)) if -surplus < stride else None
+
+
+def _without_output_padding(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    return (surplus // 2, 0) if surplus >= 0 and surplus % 2 == 0 else None
+
+
+SOLVE_MISTAKES = {
+    "output_padding must be smaller than stride: PyTorch refuses this pair": _any_output_padding,
+    "padding (kernel - 1) // 2 is a habit, not a law: try every padding from 0 on": _usual_padding,
+    "this works, but a smaller padding does too: start at 0": _largest,
+    "padding crops both sides, so it counts twice": _one_side,
+    "output_padding can repair what 2 * padding cannot: an odd difference": _without_output_padding,
+}
+
+
+def solve_padding_properties(student, rng):
+    def case(size, target, kernel, stride):
+        return {"size": size, "target": target, "kernel": kernel, "stride": stride}
+
+    yield Property(
+        "doubling, the everyday case",
+        cases=[case(16, 32, 2, 2), case(16, 32, 3, 2), case(16, 32, 4, 2), case(16, 32, 5, 2)],
+        reference=_solve,
+        mistakes=SOLVE_MISTAKES,
+    )
+    yield Property(
+        "it gives None where nothing fits",
+        cases=[case(4, 100, 3, 2), case(8, 9, 3, 1), case(3, 12, 2, 2), case(5, 7, 2, 1)],
+        reference=_solve,
+        mistakes=SOLVE_MISTAKES,
+    )
+    yield Property(
+        "the smallest padding, at any stride",
+        cases=[
+            case(4, 13, 4, 4),
+            case(4, 16, 5, 4),
+            case(7, 21, 7, 3),
+            case(5, 9, 3, 2),
+            case(1, 1, 5, 5),
+            case(6, 6, 3, 1),
+        ],
+        reference=_solve,
+        mistakes=SOLVE_MISTAKES,
+    )
+    yield Property(
+        "two hundred random cases",
+        cases=[
+            case(*(int(rng.integers(low, high)) for low, high in ((1, 20), (1, 60), (1, 8), (1, 5))))
+            for _ in range(200)
+        ],
+        reference=_solve,
+        mistakes=SOLVE_MISTAKES,
+    )
+
+
+# 5 · stamp counts
+
+
+def _counts(height, width, kernel, stride):
+    return ops.coverage(height, kernel, stride)[:, None] * ops.coverage(width, kernel, stride)[None, :]
+
+
+def _even_counts(height, width, kernel, stride):
+    return torch.full_like(_counts(height, width, kernel, stride), -((-kernel // stride) ** 2))
+
+
+COUNT_MISTAKES = {
+    "row and column counts are added: a pixel gets one stamp for every pair, so they multiply": (
+        lambda height, width, kernel, stride: (
+            ops.coverage(height, kernel, stride)[:, None] + ops.coverage(width, kernel, stride)[None, :]
+        )
+    ),
+    "every stamp counts, also where another one lies: add 1, do not set 1": (
+        lambda height, width, kernel, stride: _counts(height, width, kernel, stride).clamp(max=1)
+    ),
+    "height and width are exchanged": lambda height, width, kernel, stride: _counts(width, height, kernel, stride),
+    "the stride is ignored": lambda height, width, kernel, stride: _counts(height, width, kernel, 1),
+    "the counts are not the same everywhere: the border gets fewer, and inside they alternate unless stride divides kernel": _even_counts,
+}
+
+
+def stamp_counts_properties(student, rng):
+    def case(height, width, kernel, stride):
+        return {"height": height, "width": width, "kernel": kernel, "stride": stride}
+
+    yield Property(
+        "kernel 3, stride 2: the checkerboard",
+        cases=[case(2, 2, 3, 2), case(4, 4, 3, 2)],
+        reference=_counts,
+        mistakes=COUNT_MISTAKES,
+    )
+    yield Property(
+        "even counts inside when stride divides kernel, fewer at the border",
+        cases=[case(3, 3, 2, 2), case(5, 5, 4, 2), case(4, 4, 4, 1)],
+        reference=_counts,
+        mistakes=COUNT_MISTAKES,
+    )
+    yield Property(
+        "maps that are not square; pixels that no stamp reaches",
+        cases=[case(2, 5, 3, 2), case(3, 1, 5, 2), case(4, 3, 2, 3)],
+        reference=_counts,
+        mistakes=COUNT_MISTAKES,
+    )
+
+
+# 6 · the bilinear kernel
+
+
+def _kernel_from(tent: Tensor) -> Tensor:
+    return tent[:, None] * tent[None, :]
+
+
+def _tent(stride: int, center: float, reach: float) -> Tensor:
+    return (1 - (torch.arange(2 * stride) - center).abs() / reach).clamp(min=0)
+
+
+BILINEAR_MISTAKES = {
+    "the middle of 2 * stride pixels lies between two pixels, at stride - 0.5, not on one": (
+        lambda stride: _kernel_from(_tent(stride, stride, stride))
+    ),
+    "the middle of 2 * stride pixels lies between two pixels, at stride - 0.5; yours is one to the left": (
+        lambda stride: _kernel_from(_tent(stride, stride - 1, stride))
+    ),
+    "the tent reaches 0 on the outermost pixels, as if the corners were pinned (align_corners=True)": (
+        lambda stride: _kernel_from(_tent(stride, stride - 0.5, stride - 0.5))
+    ),
+    "it is scaled to sum to 1: each phase must sum to 1, the whole kernel sums to stride**2": (
+        lambda stride: ops.bilinear_kernel(stride) / stride**2
+    ),
+    "this is a box (nearest neighbor), not a tent": lambda stride: torch.ones(2 * stride, 2 * stride),
+    "this is the tent of one axis in both: take the product of the row and the column weight, not their mean": (
+        lambda stride: (_tent(stride, stride - 0.5, stride)[:, None] + _tent(stride, stride - 0.5, stride)[None, :]) / 2
+    ),
+}
+
+
+def bilinear_kernel_properties(student, rng):
+    yield Property(
+        "stride 2: (1, 3, 3, 1)/4, row times column",
+        cases=[{"stride": 2}],
+        reference=lambda stride: ops.bilinear_kernel(stride),
+        mistakes=BILINEAR_MISTAKES,
+    )
+    yield Property(
+        "strides 4, 8, 6",
+        cases=[{"stride": 4}, {"stride": 8}, {"stride": 6}],
+        reference=lambda stride: ops.bilinear_kernel(stride),
+        mistakes=BILINEAR_MISTAKES,
+    )
+    picture = _noise(rng, 1, 1, 5, 6)
+
+    def interpolates():
+        kernel = student(stride=4)
+        want = F.interpolate(picture, scale_factor=4, mode="bilinear", align_corners=False)[0, 0, 4:-4, 4:-4]
+        if not isinstance(kernel, Tensor) or kernel.shape != (8, 8) or kernel.dtype != torch.float32:
+            raise Failed(
+                "it must be a float32 tensor of shape (8, 8) for stride 4",
+                {"stride": 4},
+                kernel,
+                ops.bilinear_kernel(4),
+            )
+        got = F.conv_transpose2d(picture, kernel[None, None], stride=4, padding=2)[0, 0, 4:-4, 4:-4]
+        if not torch.allclose(got, want, atol=1e-5):
+            raise Failed("stamping with it is not bilinear interpolation inside the picture", {"stride": 4}, got, want)
+
+    yield Property("stamping with it is F.interpolate, away from the border", test=interpolates)
+
+
+# 7 · ICNR
+
+
+def _icnr(base, scale):
+    return base.repeat_interleave(scale**2, dim=0)
+
+
+ICNR_MISTAKES = {
+    "the whole list is repeated: PixelShuffle takes scale**2 channels in a row for one output channel; repeat filter by filter": (
+        lambda base, scale: base.repeat(scale**2, 1, 1, 1)
+    ),
+    "each filter stands only scale times: a block has scale**2 pixels": lambda base, scale: base.repeat_interleave(
+        scale, dim=0
+    ),
+    "the filters are divided by scale**2: a block repeats the value, it does not share it out": (
+        lambda base, scale: _icnr(base, scale) / scale**2
+    ),
+    "in Python ^ is not a power: 2 ^ 2 is 0 and 3 ^ 2 is 1; write scale**2": lambda base, scale: base.repeat_interleave(
+        scale ^ 2, dim=0
+    ),
+    "only the first filter of each group is set": lambda base, scale: (
+        _icnr(base, scale) * (torch.arange(len(base) * scale**2) % scale**2 == 0).to(base.dtype).view(-1, 1, 1, 1)
+    ),
+}
+
+
+def icnr_weight_properties(student, rng):
+    yield Property(
+        "one output channel: scale**2 equal filters",
+        cases=[{"base": _noise(rng, 1, 1, 1, 1), "scale": 2}, {"base": _noise(rng, 1, 2, 3, 3), "scale": 3}],
+        reference=_icnr,
+        mistakes=ICNR_MISTAKES,
+    )
+    yield Property(
+        "several output channels: the order that PixelShuffle expects",
+        cases=[
+            {"base": _noise(rng, 3, 1, 1, 1), "scale": 2},
+            {"base": _noise(rng, 4, 3, 3, 2, dtype=torch.float64), "scale": 3},
+        ],
+        reference=_icnr,
+        dtype="exact",
+        mistakes=ICNR_MISTAKES,
+    )
+    base, features = _noise(rng, 3, 2, 3, 3), _noise(rng, 2, 2, 5, 4)
+
+    def starts_as_nearest():
+        given = {"base": base, "scale": 2}
+        weight = student(**given)
+        if not isinstance(weight, Tensor) or weight.shape != (12, 2, 3, 3):
+            raise Failed("it must be a tensor of shape (12, 2, 3, 3) here", given, weight, _icnr(**given))
+        got = F.pixel_shuffle(F.conv2d(features, weight.to(features.dtype), padding=1), 2)
+        want = F.interpolate(F.conv2d(features, base, padding=1), scale_factor=2, mode="nearest")
+        if not torch.allclose(got, want, atol=1e-5):
+            raise Failed(
+                "convolution and pixel_shuffle do not give a nearest-neighbor enlargement", given, got[0, 0], want[0, 0]
+            )
+
+    yield Property("with pixel_shuffle it starts as nearest neighbor", test=starts_as_nearest)
+
+
+QUESTIONS = [
+    Question("stamp_1d", "Stamps in one dimension", 2, stamp_1d_properties, forbid=GIVES_IT_AWAY),
+    Question(
+        "transposed_conv2d", "Two dimensions, channels, padding", 4, transposed_conv2d_properties, forbid=GIVES_IT_AWAY
+    ),
+    Question("transposed_matrix", "The matrix", 3, transposed_matrix_properties, forbid=GIVES_IT_AWAY),
+    Question("solve_padding", "Which padding?", 3, solve_padding_properties),
+    Question("stamp_counts", "Who gets how many stamps?", 2, stamp_counts_properties, forbid=GIVES_IT_AWAY),
+    Question(
+        "bilinear_kernel",
+        "The kernel of bilinear interpolation",
+        2,
+        bilinear_kernel_properties,
+        forbid=("UpsamplingBilinear2d",),
+    ),
+    Question("icnr_weight", "PixelShuffle without checkerboards", 3, icnr_weight_properties),
+]

@@ -1,0 +1,28 @@
+"""Data sets of the course: generated ones (the default, always there) and real ones in their own formats, on one contract.
+
+`image, target = ds[i]`; every set has `classes`, `colors` and `things`; `collate` batches. See `sample` for the target.
+"""
+
+from . import fetch
+from .camvid import CamVid
+from .cells import Cells
+from .isbi2012 import ISBI2012
+from .real import available, data_root, real_or_generated
+from .sample import FILL, VOID, collate, sample, settle
+from .scenes import Scenes
+
+__all__ = [
+    "FILL",
+    "ISBI2012",
+    "VOID",
+    "CamVid",
+    "Cells",
+    "Scenes",
+    "available",
+    "collate",
+    "data_root",
+    "fetch",
+    "real_or_generated",
+    "sample",
+    "settle",
+]

@@ -1,0 +1,18 @@
+"""Training: one `fit` for every model of the course, its evaluation, prediction and checkpoints."""
+
+from course_lib.training.checkpoint import load_weights, save_weights, weights_info
+from course_lib.training.evaluation import evaluate, predict, predict_logits
+from course_lib.training.loop import History, fit, one_cycle, semantic_loss
+
+__all__ = [
+    "History",
+    "evaluate",
+    "fit",
+    "load_weights",
+    "one_cycle",
+    "predict",
+    "predict_logits",
+    "save_weights",
+    "semantic_loss",
+    "weights_info",
+]
