@@ -1,9 +1,9 @@
-"""Set the course up and run it. `python start.py` is all a learner types; `python start.py test` proves that it works.
+"""Set the course up and run it: `python start.py` is all a learner types, and `python start.py test` proves that it works.
 
-Standard library only, Python 3.11 or newer (an older one reads this file and says so), Linux, macOS and Windows. What it does,
-top to bottom of this file: make a virtual environment, install the tested set of packages into it, check that torch and
-torchvision fit each other, copy the lessons into work/ and open JupyterLab there. A stamp in the environment remembers what was
-installed, so a second start installs nothing. A failure ends in one sentence with the remedy; pip's full output is in a log.
+Standard library only; Python 3.11 or newer (an older one can read this file and says so); Linux, macOS and Windows. From
+top to bottom: make a virtual environment, install the tested set of packages into it, check that torch and torchvision
+fit each other, copy the lessons into work/, open JupyterLab there. A stamp in the environment remembers what was
+installed, so a second start installs nothing. A failure ends in one sentence with the remedy.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 WORK = ROOT / "work"
+DOCTOR = ROOT / "course_lib" / "doctor.py"
 FIRST = "lessons/00_start_here.ipynb"
-STAMP = "course.json"  # in the environment: what was installed, and whether it was finished
+STAMP = "course.json"  # in the environment: what was installed, and whether that was finished
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
-GIGABYTE = 1e9
 
 
 class Stop(Exception):
-    """A foreseeable failure: one sentence that names the remedy."""
+    """A foreseeable failure, in one sentence that names the remedy."""
+
+
+class Offline(Stop):
+    """The package index cannot be reached."""
 
 
 @contextlib.contextmanager
@@ -50,7 +52,7 @@ def step(label):
     try:
         yield
     except BaseException:
-        print("not done")
+        print("not done", flush=True)
         raise
     print(f"{time.monotonic() - started:.1f} s", flush=True)
 
@@ -60,43 +62,9 @@ def check_python(version=sys.version_info, bits64=sys.maxsize > 2**32):
     if version < (3, 11):
         raise Stop(f"Python {version[0]}.{version[1]} is too old: run start.py with Python 3.11, 3.12 or 3.13")
     if not bits64:
-        raise Stop("this is a 32-bit Python, for which there is no PyTorch: install the 64-bit one from python.org")
+        raise Stop("this is a 32-bit Python, and PyTorch has none: install the 64-bit Python from python.org")
     if version >= (3, 14):
         print(f"Python {version[0]}.{version[1]} is newer than the tested ones (3.11 to 3.13); going on")
-
-
-# ---------------------------------------------------------------- the environment
-
-
-def venv_python(venv):
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def clean_environment(**extra):
-    """The variables of a child process: nothing of the user's that would pull other packages in or send ours elsewhere."""
-    unwanted = {"PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "__PYVENV_LAUNCHER__"}
-    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return {**kept, "PIP_ROOT_USER_ACTION": "ignore", "PYTHONIOENCODING": "utf-8", **extra}
-
-
-def python_version(python):
-    """'3.12' for an environment whose Python and pip run, else None."""
-    code = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, env=clean_environment())
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def fingerprint():
-    """Changes when the packages to install change, not when some other setting in pyproject.toml does."""
-    import tomllib  # new in Python 3.11, and this file must load in an older one
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lists = json.dumps([project["dependencies"], project.get("optional-dependencies", {}).get("dev")])
-    files = [(ROOT / name).read_text(encoding="utf-8") for name in ("requirements.txt", "constraints.txt")]
-    return hashlib.sha256("\0".join([lists, *files]).encode()).hexdigest()
 
 
 def read_json(path):
@@ -109,280 +77,281 @@ def read_json(path):
 
 
 def write_json(path, content):
+    """In one move: an interrupted write leaves the old file."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 
+# ---------------------------------------------------------------- what went wrong, and the remedy
+
+FULL = "the disk is full: make room (9 GB with CUDA, 3 GB without; TMPDIR names the folder for temporary files)"
+LONG = "a path is too long for Windows: move the course to a short folder, such as C:\\course"
+LOCKED = "a folder cannot be written: move the course (or --venv) to a folder of your own, and close what uses it"
+UNTRUSTED = "the package index's certificate is not trusted: set PIP_CERT to your organization's certificate file"
+REMEDIES = {  # what pip, venv, JupyterLab or the system print: the sentence
+    r"No space left|not enough space|Disk quota|Errno 28\b|Errno 122\b|WinError 112": FULL,
+    r"Long Path": LONG,
+    r"Permission denied|Errno 13\b|Read-only file system|Errno 30\b|Access is denied|WinError 5\b": LOCKED,
+    r"CERTIFICATE_VERIFY_FAILED|SSLError": UNTRUSTED,
+}
+NO_NETWORK = (
+    r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolution|name resolution|getaddrinfo|ProxyError"
+    r"|Connection (refused|reset)|connection broken|Network is unreachable|timed out"
+)
+NO_ENSUREPIP = (
+    "this Python cannot make environments (it has no ensurepip): on Debian or Ubuntu run "
+    "`sudo apt install python{}.{}-venv`, elsewhere install Python from python.org, then run start.py again"
+)
+
+
+def remedy(text):
+    """The sentence for what a program printed, or None."""
+    return next((sentence for pattern, sentence in REMEDIES.items() if re.search(pattern, text)), None)
+
+
+def explain(text, log):
+    """The exception for a failed pip, from what it printed."""
+    where = f" (pip's full output: {log})"
+    missing = re.search(r"No matching distribution found for (\S+)", text)
+    if remedy(text):
+        return Stop(remedy(text) + where)
+    if re.search(NO_NETWORK, text):
+        return Offline("no package index can be reached: check network and proxy, then run start.py again" + where)
+    if missing:
+        machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+        systems = "Linux (glibc 2.28), Windows or macOS 14 on Apple silicon"
+        return Stop(f"no {missing[1]} is made for {machine}: use 64-bit Python 3.11 to 3.13 on {systems}{where}")
+    last = "\n".join(line[:160] for line in text.strip().splitlines()[-12:])
+    return Stop(f"pip failed: remove the environment and run start.py again{where}; its last lines:\n{last}")
+
+
+# ---------------------------------------------------------------- the environment
+
+
+def venv_python(venv):
+    """Where an environment keeps its interpreter."""
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def child_environment(**extra):
+    """The variables of a child process, without those that would pull other packages in or send ours elsewhere."""
+    unwanted = {"PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "__PYVENV_LAUNCHER__"}
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return {**kept, "PIP_ROOT_USER_ACTION": "ignore", "PYTHONIOENCODING": "utf-8", **extra}
+
+
+def python_version(python):
+    """'3.12' for an environment whose Python and pip run, else None."""
+    command = [python, "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=child_environment())
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def fingerprint():
+    """Changes when the packages to install change, but not with the other settings in pyproject.toml."""
+    import tomllib  # new in Python 3.11, and an older one must be able to load this file
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lists = json.dumps([project["dependencies"], project.get("optional-dependencies", {}).get("dev")])
+    files = [(ROOT / name).read_text(encoding="utf-8") for name in ("requirements.txt", "constraints.txt")]
+    return hashlib.sha256("\0".join([lists, *files]).encode()).hexdigest()
+
+
 def wanted_torch(choice):
-    """'cpu' for PyTorch's own small CPU wheels, which only Linux needs: elsewhere the ordinary wheels are those."""
+    """'cpu' for PyTorch's own small CPU wheels, which only Linux needs: elsewhere the ordinary wheels are as small."""
     if sys.platform != "linux" or platform.machine().lower() not in ("x86_64", "aarch64", "arm64"):
         return "default"
     if choice != "auto":
         return choice
-    nvidia = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi")
-    return "default" if nvidia or Path("/usr/lib/wsl/lib/nvidia-smi").exists() else "cpu"
+    signs = [Path("/proc/driver/nvidia/version").exists(), Path("/usr/lib/wsl/lib/nvidia-smi").exists()]
+    return "default" if any(signs) or shutil.which("nvidia-smi") else "cpu"
 
 
 def prepare(venv, dev=False, torch="auto"):
-    """The Python of a finished environment in `venv`, made, updated or repaired where need be.
+    """The interpreter of a finished environment in the folder `venv`: made, updated or repaired where need be.
 
-    The stamp is written before anything else, as unfinished, and completed at the end: whatever interrupts this, the next
-    start sees it and makes the environment anew. An environment without our stamp belongs to someone else: it is installed
-    into and never emptied (except .venv here, which is nobody else's).
+    The stamp is written as unfinished before anything is installed and completed at the end, so whatever interrupts
+    this, the next start sees it and begins anew. A working environment without a stamp is somebody else's: the packages
+    are installed into it, and it is never emptied.
     """
     python, stamp = venv_python(venv), read_json(venv / STAMP)
-    version = python_version(python)
-    now = {"packages": fingerprint(), "root": str(ROOT), "python": version}
-    same_torch = torch == "auto" or wanted_torch(torch) == stamp.get("torch")
-    whole = bool(version and stamp.get("complete") and stamp.get("python") == version and same_torch)
-    if whole and all(stamp.get(key) == value for key, value in now.items()) and (stamp.get("dev") or not dev):
+    wanted = {
+        "complete": True,
+        "packages": fingerprint(),
+        "root": str(ROOT),
+        "python": python_version(python),
+        "dev": dev or stamp.get("dev", False),
+        "torch": stamp.get("torch") if torch == "auto" else wanted_torch(torch),
+    }
+    if wanted["python"] and stamp == wanted:
         return python
+    venv.mkdir(parents=True, exist_ok=True)
     with only_one(venv):
-        if not whole and not (version and not stamp):  # the second: another's working environment, to be used as it is
-            make_venv(venv, stamp)
-            version = python_version(python)
-            if version is None:
-                raise Stop(
-                    f"the new environment in {venv} has no working pip: install Python from python.org and try again"
-                )
-        dev = dev or bool(whole and stamp.get("dev"))
+        whole = wanted["python"] and all(stamp.get(key) == wanted[key] for key in ("complete", "python", "torch"))
+        if not whole and not (wanted["python"] and not stamp):
+            make_venv(venv, ours=bool(stamp) or venv == ROOT / ".venv")
+            wanted["python"] = python_version(python)
         write_json(venv / STAMP, {"complete": False})
         try:
-            used = install(venv, python, dev, torch if not whole else stamp["torch"])
-        except Offline as offline:
-            if not (whole and stamp["root"] == str(ROOT) and (stamp.get("dev") or not dev)):
+            wanted["torch"] = install(venv, wanted["dev"], stamp["torch"] if whole else torch, fresh=not whole)
+        except Offline:
+            if not (whole and stamp["root"] == str(ROOT) and stamp["dev"] >= dev):
                 raise
-            write_json(venv / STAMP, stamp)
-            print(f"the packages changed, but {offline.reason}: going on with those installed before")
+            write_json(venv / STAMP, stamp)  # pip fetches everything before it changes anything
+            print("the list of packages changed, but no package index can be reached: going on with those from before")
             return python
-        check_torch(python, used)
-        write_json(venv / STAMP, {**now, "python": version, "dev": dev, "torch": used, "complete": True})
+        check_torch(python, wanted["torch"])
+        write_json(venv / STAMP, wanted)
     return python
 
 
 @contextlib.contextmanager
-def only_one(venv):
-    """Hold a lock, so that two terminals do not build one environment at once."""
-    venv.mkdir(parents=True, exist_ok=True)
-    with open(venv / "course.lock", "w") as file:
-        try:
-            if os.name == "nt":
-                import msvcrt
-
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-                yield  # a file system without locks: go on without
-                return
-            raise Stop(f"another start.py is at work in {venv}: wait until it has finished, then try again") from None
+def only_one(folder):
+    """Stop if another start.py is at work in this folder (not on Windows, where open files cannot be removed)."""
+    if os.name == "nt":
         yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise Stop(f"another start.py is at work in {folder}: try again when it has finished") from None
+    except OSError:
+        pass  # a file system without locks
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
-def make_venv(venv, stamp):
-    """An empty environment with pip in `venv`; what was there is removed if it was ours."""
-    present = [entry for entry in venv.iterdir() if entry.name != "course.lock"]
-    if present and not stamp and venv != ROOT / ".venv":
-        raise Stop(f"{venv} is not empty and holds no working environment: give --venv a new folder")
-    with contextlib.suppress(ImportError):
-        import ensurepip
-        import venv as _  # noqa: F401
-
-        needed = (8 if wanted_torch("auto") == "default" and sys.platform == "linux" else 3) * GIGABYTE
-        free = shutil.disk_usage(venv).free + (2 * GIGABYTE if len(present) > 5 else 0)
-        if free < needed:
-            raise Stop(
-                f"the disk is nearly full: {free / 1e9:.1f} GB are free at {venv}, {needed / 1e9:.0f} GB are needed"
-            )
-        if present:
-            with step(f"removing the half-made environment in {venv}"):
-                write_json(venv / STAMP, {"complete": False})
-                for entry in present:
-                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
-        write_json(venv / STAMP, {"complete": False})
-        with step(f"making the environment in {venv} (Python {platform.python_version()}, pip {ensurepip.version()})"):
-            done = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
-        if done.returncode == 0:
-            return
-        reason = (done.stdout + done.stderr).strip()
-        if "ensurepip" not in reason:
-            raise Stop(sentence(reason) or f"python -m venv failed in {venv}: {reason.splitlines()[-1]}")
-    name = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-    raise Stop(
-        f"this Python cannot make environments: on Debian or Ubuntu run `apt install {name}`, then start.py again"
-    )
+def make_venv(venv, ours):
+    """An empty environment with pip in the folder `venv`; a half-made one of ours is removed first."""
+    present = list(venv.iterdir())
+    if present and not ours:
+        raise Stop(f"{venv} is not empty and holds no working environment with pip: give --venv a new folder")
+    write_json(venv / STAMP, {"complete": False})
+    if present:
+        with step(f"removing the unfinished or outdated environment in {venv}"):
+            for entry in present:
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                elif entry.name != STAMP:
+                    entry.unlink()
+    with step(f"making an environment in {venv} (Python {platform.python_version()})"):
+        done = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
+        said = done.stdout + done.stderr
+        if done.returncode and re.search("ensurepip|No module named", said):
+            raise Stop(NO_ENSUREPIP.format(*sys.version_info[:2]))
+        if done.returncode or python_version(venv_python(venv)) is None:
+            last = (said.strip().splitlines() or ["its Python does not run"])[-1]
+            raise Stop(remedy(said) or f"no environment could be made in {venv} ({last}): give --venv another folder")
 
 
 # ---------------------------------------------------------------- the packages
 
-REMEDIES = {  # what pip, venv or JupyterLab print when ... : the sentence
-    r"No space left|not enough space|Disk quota|Errno 28\b|Errno 122\b|WinError 112": "the disk is full: make room (7 GB with "
-    "CUDA, 3 GB without; TMPDIR names the folder for temporary files), then run start.py again",
-    r"Long Path": "a path is too long for Windows: move the course to a short folder such as C:\\course, or enable long paths",
-    r"Permission denied|Errno 13\b|Read-only file system|Access is denied|WinError 5\b": "a folder cannot be written: move the "
-    "course or --venv to a folder of your own, and close other programs that use it",
-    r"CERTIFICATE_VERIFY_FAILED|SSLError": "the package index's certificate is not trusted: set PIP_CERT to your organization's "
-    "certificate file, then run start.py again",
-}
-NO_NETWORK = (
-    r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolution|name resolution|getaddrinfo|ProxyError|ConnectionReset"
-    r"|Connection (refused|broken|reset)|connection broken|Network is unreachable|timed out"
-)
-NO_WHEEL = r"No matching distribution found for (\S+)|is not a supported wheel"
-
-
-class Offline(Stop):
-    reason = "the package index cannot be reached"
-
-
-def sentence(text):
-    """The remedy for what a program printed, or None."""
-    return next((remedy for pattern, remedy in REMEDIES.items() if re.search(pattern, text)), None)
-
-
-def explain(text, log):
-    """The exception for pip's failure, from what it printed."""
-    where = f" (pip's full output: {log})"
-    if sentence(text):
-        return Stop(sentence(text) + where)
-    if re.search(NO_NETWORK, text):
-        return Offline(f"{Offline.reason}: check the network or proxy, then run start.py again" + where)
-    missing = re.search(NO_WHEEL, text)
-    if missing:
-        machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-        return Stop(
-            f"there is no package {missing[1] or ''} for this computer ({machine}): use Python 3.11 to 3.13 on 64-bit Linux, "
-            f"Windows or macOS 14 on Apple silicon{where}"
-        )
-    tail = "\n".join(text.strip().splitlines()[-12:])
-    return Stop(f"pip failed; its last lines:\n{tail}\nRemove the environment and run start.py again{where}")
-
 
 def pip(python, log, *arguments):
-    """Run `pip install`, quietly: on a terminal one changing line, everything in the log. Returns None or the exception."""
-    command = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar",
-        "off",
-        *arguments,
-    ]
-    lines = []
+    """Run `pip install`: everything to the log, on a terminal one changing line. Returns None, or the exception."""
+    quiet = "-m pip install --disable-pip-version-check --no-input --progress-bar off".split()
+    command, lines, terminal = [python, *quiet, *arguments], [], sys.stdout.isatty()
+    streams = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
     with open(log, "a", encoding="utf-8") as file:
-        file.write(f"\n$ {' '.join(map(str, command))}\n")
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=clean_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
+        print("\n$", *command, file=file, flush=True)
+        process = subprocess.Popen(command, cwd=ROOT, env=child_environment(), **streams)
         try:
             for line in process.stdout:
-                file.write(line)
-                file.flush()
+                print(line, end="", file=file, flush=True)
                 lines.append(line)
                 doing = re.match(r"\s*(Collecting|Downloading|Installing|Building) (\S+)", line)
-                if doing and sys.stdout.isatty():
+                if doing and terminal:
                     print(f"\r\033[K  {doing[1].lower()} {doing[2][:60]} ", end="", flush=True)
+            failed = process.wait()
         except BaseException:
-            process.terminate()
+            process.kill()
             process.wait()
             raise
-        failed = process.wait()
-    if sys.stdout.isatty():
+    if terminal:
         print("\r\033[K  ", end="")
     return explain("".join(lines), log) if failed else None
 
 
-def install(venv, python, dev, torch):
-    """Install the tested set, pins from constraints.txt. Returns which torch was taken, 'cpu' or 'default'."""
-    log = venv / "install.log"
-    used = wanted_torch(torch)
+def reachable(url, seconds=6):
+    """Whether an address answers in time. A process of its own, for looking up a name has no time limit."""
+    code = f"import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], method='HEAD'), timeout={seconds})"
+    try:
+        return subprocess.run([sys.executable, "-c", code, url], capture_output=True, timeout=seconds).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def install(venv, dev, torch, fresh):
+    """Install the tested set, at the versions of constraints.txt. Returns which torch was taken: 'cpu' or 'default'."""
+    python, log, used = venv_python(venv), venv / "install.log", wanted_torch(torch)
     if used == "cpu":
-        with step("PyTorch for CPUs from download.pytorch.org"):
+        with step("looking for PyTorch's own CPU wheels (about 1.5 GB instead of 6 GB on disk)"):
             reason = None if reachable(CPU_WHEELS + "/torch/") else "cannot be reached"
-            if reason is None:
-                # --no-deps: that index has torch and torchvision; everything else comes from the ordinary one, below.
-                index = ["--no-deps", "--retries", "1", "--index-url", CPU_WHEELS, "-c", "constraints.txt"]
-                reason = "does not have them" if pip(python, log, *index, "torch", "torchvision") else None
+            if not reason:  # --no-deps: that index has torch and torchvision, the ordinary one has the rest
+                index = ["--no-deps", "--index-url", CPU_WHEELS, "--retries", "1", "-c", "constraints.txt"]
+                reason = pip(python, log, *index, "torch", "torchvision") and "does not have them"
         if reason and torch == "cpu":
-            raise Stop(f"download.pytorch.org {reason}, and --torch cpu asks for its wheels: use --torch default")
+            raise Stop(f"download.pytorch.org {reason}: use --torch default instead of --torch cpu")
         if reason:
-            print(f"  it {reason}; taking the ordinary wheels (5.6 GB on disk, the same results)")
+            print(f"  download.pytorch.org {reason}: taking the ordinary wheels, which give the same results")
             used = "default"
+    free, needed = shutil.disk_usage(venv).free, 9e9 if used == "default" and sys.platform == "linux" else 3e9
+    if fresh and free < needed:
+        raise Stop(f"the disk is nearly full: make room, {free / 1e9:.1f} of {needed / 1e9:.0f} GB are free at {venv}")
     what = ["-e", ".[dev]"] if dev else ["-r", "requirements.txt"]
-    with step(
-        f"installing the tested packages{' and those of the tests' if dev else ''} (first time: 2 to 10 minutes)"
-    ):
+    with step(f"installing the tested packages{' and those of the tests' if dev else ''} (2 to 10 minutes when new)"):
         failure = pip(python, log, "-c", "constraints.txt", *what)
         if failure:
             raise failure
-        # JupyterLab would ask on its first start whether it may fetch news.
-        config = venv / "etc" / "jupyter" / "labconfig" / "page_config.json"
-        config.parent.mkdir(parents=True, exist_ok=True)
-        write_json(config, {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
+        # Without this, JupyterLab begins by asking whether it may fetch news.
+        settings = venv / "etc" / "jupyter" / "labconfig" / "page_config.json"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        write_json(settings, {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     return used
-
-
-def reachable(url, seconds=6):
-    """Whether the address answers in time; a thread, because looking up a name has no time limit of its own."""
-    answers = []
-
-    def ask():
-        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds) as answer:
-                answers.append(answer.status)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return bool(answers)
 
 
 def check_torch(python, used):
     """Stop unless torch and torchvision are of one release and work together."""
     with step("checking that torch and torchvision fit"):
-        command = [python, "-P", ROOT / "course_lib" / "doctor.py", "--torch"]
-        done = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), cwd=ROOT)
+        command = [python, "-P", DOCTOR, "--torch"]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", env=child_environment(), cwd=ROOT)
         if done.returncode:
-            last = (done.stdout + done.stderr).strip().splitlines()[-1:]
-            other = "default" if used == "cpu" else "cpu"
-            raise Stop(f"{last[0] if last else 'torch does not start'}; or try `python start.py --torch {other}`")
+            last = ((done.stdout + done.stderr).strip().splitlines() or ["torch does not start"])[-1]
+            raise Stop(f"{last}; or try `start.py --torch {'default' if used == 'cpu' else 'cpu'}`")
 
 
 # ---------------------------------------------------------------- the learner's copies
 
 
-def fingerprint_file(path):
+def essence(path):
     """What makes two files the same to a learner: a notebook's cells without outputs and run counts, else the bytes."""
     content = path.read_bytes()
     if path.suffix == ".ipynb":
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(content)["cells"]]
-            content = json.dumps(cells).encode()
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged notebook: the bytes
+            cells = json.loads(content)["cells"]
+            content = json.dumps([(cell["cell_type"], "".join(cell["source"])) for cell in cells]).encode()
     return hashlib.sha256(content).hexdigest()
 
 
 def originals():
-    """Every file that a learner gets a copy of, as paths relative to the repository."""
+    """Every file of which a learner gets a copy, relative to the repository."""
     found = [path for folder in ("lessons", "exercises") for path in sorted((ROOT / folder).rglob("*"))]
-    hidden = [path for path in found if any(part.startswith((".", "__")) for part in path.relative_to(ROOT).parts)]
-    return [path.relative_to(ROOT) for path in found if path.is_file() and path not in hidden]
+    names = [path.relative_to(ROOT) for path in found if path.is_file()]
+    return [name for name in names if not any(part.startswith((".", "__")) for part in name.parts)]
 
 
 def copy(source, target):
-    """Copy in one move: an interrupted copy leaves no half file."""
+    """In one move: an interrupted copy leaves no half file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     shutil.copyfile(source, part)
@@ -391,52 +360,46 @@ def copy(source, target):
 
 def free_name(path):
     """The path itself if nothing is there, else the same with a number."""
-    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000))
-    return path if not path.exists() else next(name for name in names if not name.exists())
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000))
+    return path if not path.exists() else next(name for name in numbered if not name.exists())
 
 
 def fill_work():
-    """Copy what is new, update copies that were not edited, offer a changed original beside an edited copy."""
+    """Copy what is new, update the copies that were not edited, offer a changed original beside an edited copy."""
     WORK.mkdir(exist_ok=True)
     known = read_json(WORK / ".copied.json")
     for name in originals():
-        key, source, target = name.as_posix(), ROOT / name, WORK / name
-        original = fingerprint_file(source)
-        record = known.get(key, {})
-        mine = fingerprint_file(target) if target.exists() else None
-        if mine is None or (mine == record.get("copied") and mine != original):
-            copy(source, target)
-        elif mine != original and original not in (record.get("copied"), record.get("offered")):
+        key, target, original = name.as_posix(), WORK / name, essence(ROOT / name)
+        record, mine = known.get(key, {}), essence(target) if target.exists() else None
+        if mine is None or mine == record.get("copied") != original:
+            copy(ROOT / name, target)
+            mine = original
+        if mine == original:
+            known[key] = {"copied": original}
+        elif original not in record.values():  # neither what was copied nor what was offered already
             beside = free_name(target.with_name(f"{target.stem}.new{target.suffix}"))
-            copy(source, beside)
-            print(
-                f"  {key} has a new version; yours was edited and stays, the new one is {beside.relative_to(ROOT).as_posix()}"
-            )
+            copy(ROOT / name, beside)
             known[key] = {**record, "offered": original}
-            continue
-        elif mine != original:
-            continue  # edited, and there is nothing newer than what the learner has or was offered
-        known[key] = {"copied": original}
+            print(f"\n  {key} has a new version. You edited yours, so it stays; the new one is {beside.name} beside it")
     write_json(WORK / ".copied.json", known)
 
 
 def reset(number):
-    """Bring the copies of one lesson back to the originals; what was there goes to work/backups with the date."""
-    number = (number or "").zfill(2)
-    names = [name for name in originals() if name.name.startswith(number + "_")]
+    """Bring the copies of one lesson back to the originals; what was edited goes to work/backups with the date."""
+    names = [name for name in originals() if name.name.startswith(number.zfill(2) + "_")]
     if not names:
-        present = sorted({name.name[:2] for name in originals()})
-        raise Stop(f"reset: there is no lesson {number}; reset one of {', '.join(present) or '(none is there yet)'}")
+        present = ", ".join(sorted({name.name[:2] for name in originals()})) or "none yet"
+        raise Stop(f"reset {number}: there is no such lesson; the numbers are {present}")
     known = read_json(WORK / ".copied.json")
     for name in names:
-        mine, stamp = WORK / name, datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
-        if mine.exists() and fingerprint_file(mine) != fingerprint_file(ROOT / name):
-            backup = free_name(WORK / "backups" / name.parent / f"{name.stem}.{stamp}{name.suffix}")
+        mine, when = WORK / name, datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        if mine.exists() and essence(mine) != essence(ROOT / name):
+            backup = free_name(WORK / "backups" / name.parent / f"{name.stem}.{when}{name.suffix}")
             copy(mine, backup)
             print(f"your copy is kept as {backup.relative_to(ROOT).as_posix()}")
         copy(ROOT / name, mine)
-        known[name.as_posix()] = {"copied": fingerprint_file(ROOT / name)}
-        print(f"{mine.relative_to(ROOT).as_posix()} is the original again (points earned stay)")
+        known[name.as_posix()] = {"copied": essence(ROOT / name)}
+        print(f"work/{name.as_posix()} is the original again; points earned stay")
     write_json(WORK / ".copied.json", known)
 
 
@@ -446,177 +409,118 @@ def reset(number):
 def choose_port(asked):
     """The port asked for, or the first free one from 8888 on."""
     for port in [asked] if asked else range(8888, 8988):
-        with socket.socket() as test:
-            if os.name != "nt":
-                test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as trial:
+            if os.name != "nt":  # there it would allow a port that is in use
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                test.bind(("127.0.0.1", port))
+                trial.bind(("127.0.0.1", port))
             except OSError as error:
                 if asked and error.errno == errno.EACCES:
                     raise Stop(f"port {port} is reserved for the system: give --port a number above 1023") from None
                 continue
         if not asked and port != 8888:
-            print(f"port 8888 is taken; using {port}")
+            print(f"port 8888 is taken: using {port}")
         return port
     raise Stop(f"port {asked or '8888 to 8987'} is taken: give --port another number, or leave it out")
 
 
 def lab(python, port, browser):
     """JupyterLab in work/, until Ctrl-C."""
-    log = WORK / ".jupyterlab.log"
-    first = FIRST if (WORK / FIRST).exists() else ""
-    page = f"/lab/tree/{first}" if first else "/lab"
+    page = f"/lab/tree/{FIRST}" if (WORK / FIRST).exists() else "/lab"
+    token, log = secrets.token_hex(24), WORK / ".jupyterlab.log"
     command = [python, "-m", "jupyterlab", f"--ServerApp.root_dir={WORK}", f"--LabApp.default_url={page}"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    command += ["--ServerApp.answer_yes=True"]  # Ctrl-C stops without asking
+    command += ["--ServerApp.answer_yes=True"]  # Ctrl-C stops without a question
+    command += [] if browser else ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        print("running as root: JupyterLab is started with --allow-root; new files belong to root")
+        print("running as root: JupyterLab is started with --allow-root, and new files belong to root")
         command.append("--allow-root")
-    if not browser:
-        command.append("--no-browser")
-    token = secrets.token_hex(24)
-    url = f"http://127.0.0.1:{port}{page}?token={token}"
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
     with open(log, "w", encoding="utf-8") as output:
-        server = subprocess.Popen(
-            command, cwd=WORK, env=clean_environment(JUPYTER_TOKEN=token), stdout=output, stderr=output
-        )
+        streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, cwd=WORK, env=child_environment(JUPYTER_TOKEN=token), **streams)
         try:
             with step("starting JupyterLab"):
-                wait_for(server, f"http://127.0.0.1:{port}/api", log)
-            print(f"JupyterLab is ready, in work/: {url}\nStop it with Ctrl-C.", flush=True)
+                wait_until_ready(server, f"http://127.0.0.1:{port}/api", log)
+            print(f"JupyterLab is ready, in work/: http://127.0.0.1:{port}{page}?token={token}")
+            print("Stop it with Ctrl-C.", flush=True)
             server.wait()
-            raise Stop(f"JupyterLab stopped by itself (exit code {server.returncode}): its output is in {log}")
+            raise Stop(f"JupyterLab ended by itself (exit code {server.returncode}): run start.py again, or see {log}")
         finally:
-            if server.poll() is None:
-                if os.name != "nt":  # there, Ctrl-C has reached it already
-                    server.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    server.wait(15)
-                server.kill()
+            if os.name != "nt":  # there Ctrl-C reached it already
+                server.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(15)
+            server.kill()
 
 
-def wait_for(server, url, log, seconds=90):
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def wait_until_ready(server, url, log, seconds=90):
+    """Return when the server answers; Stop if it ended or is late."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
     started = time.monotonic()
     while time.monotonic() - started < seconds:
         if server.poll() is not None:
-            text = log.read_text(encoding="utf-8", errors="replace")
-            last = (text.strip().splitlines() or ["it printed nothing"])[-1]
-            raise Stop(sentence(text) or f"JupyterLab did not start ({last}): its output is in {log}")
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            with opener.open(url, timeout=2):
-                return
+            said = log.read_text(encoding="utf-8", errors="replace")
+            last = (said.strip().splitlines() or ["it printed nothing"])[-1]
+            raise Stop(remedy(said) or f"JupyterLab did not start ({last}): see {log}, or run `start.py doctor`")
+        with contextlib.suppress(OSError, http.client.HTTPException), opener.open(url, timeout=2):
+            return
         time.sleep(0.1)
-    raise Stop(f"JupyterLab did not answer within {seconds} s: its output is in {log}")
-
-
-# ---------------------------------------------------------------- tests
-
-
-def parts(quick=False, require=""):
-    """[(name, [arguments of python, ...])] in the order in which they run."""
-    pytest = ["-m", "pytest"]
-    two = ["-n", "2", "--dist", "loadfile"]
-    needs = ["--require", require] if require else []
-    own = ["parity", "graders", "browser"]
-    elsewhere = [f"--ignore=tests/{folder}" for folder in own]
-    nbval = [*pytest, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
-    notebooks = [name.as_posix() for name in originals() if name.name.startswith("00_")] if quick else None
-    notebooks = notebooks or ["lessons", "solutions", "exercises"]
-    all_parts = [
-        ("ruff", [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]),
-        ("drift", [["-m", "authoring.build", "--check"]]),
-        ("unit", [[*pytest, "tests", *elsewhere, *two, *needs]]),
-        *((folder, [[*pytest, f"tests/{folder}", *two, *needs]]) for folder in own),
-        ("notebooks", [[*nbval, *([] if quick else two), *notebooks]]),
-    ]
-    return [part for part in all_parts if not quick or part[0] not in ("parity", "browser")]
-
-
-def run_tests(python, quick, require):
-    """Run every part, whatever fails, and print the table. Returns the exit code."""
-    results = []
-    with tempfile.TemporaryDirectory(prefix="course-test-", ignore_cleanup_errors=True) as scratch:
-        threads = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
-        private = {"COURSE_PROGRESS": str(Path(scratch, "progress.json")), "IPYTHONDIR": str(Path(scratch, "ipython"))}
-        settings = {"MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1", "COURSE_PROFILE": "laptop"}
-        env = clean_environment(**threads, **private, **settings)
-        for name, commands in parts(quick, require):
-            print(f"\n== {name}", flush=True)
-            started = time.monotonic()
-            # A kernel chooses its own matplotlib backend, as it does for a learner.
-            own = {key: value for key, value in env.items() if not (name == "notebooks" and key == "MPLBACKEND")}
-            codes = [subprocess.run([python, *command], cwd=ROOT, env=own).returncode for command in commands]
-            results.append((name, (time.monotonic() - started) / 60, not any(codes)))
-            print(f"== {name}: {'passed' if results[-1][2] else 'FAILED'} in {results[-1][1]:.1f} min", flush=True)
-    print(f"\n{'part':<12}{'minutes':>8}  result")
-    for name, minutes, passed in results:
-        print(f"{name:<12}{minutes:>8.1f}  {'passed' if passed else 'FAILED'}")
-    print(f"{'all':<12}{sum(minutes for _, minutes, _ in results):>8.1f}")
-    failed = sum(not passed for _, _, passed in results)
-    print(f"parts: {len(results) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    raise Stop(f"JupyterLab did not answer within {seconds} s: see {log}, or run start.py again")
 
 
 # ---------------------------------------------------------------- the command line
 
 
 def arguments(argv=None):
+    """The command line, checked."""
     parser = argparse.ArgumentParser(prog="start.py", description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
     commands = ["lab", "test", "build", "doctor", "reset", "grade"]
-    parser.add_argument("command", nargs="?", default="lab", choices=commands, help="default: lab")
-    parser.add_argument("lesson", nargs="?", metavar="NN", help="reset: the number of the lesson, as 02")
-    parser.add_argument("--no-browser", action="store_true", help="lab: print the address, open nothing")
-    parser.add_argument("--port", type=int, help="lab: this port (default: the first free one from 8888 on)")
-    parser.add_argument(
-        "--venv", default=os.environ.get("COURSE_VENV") or ROOT / ".venv", help="default: $COURSE_VENV or .venv"
-    )
-    parser.add_argument(
-        "--torch", default="auto", choices=["auto", "cpu", "default"], help="which PyTorch wheels, on Linux"
-    )
-    parser.add_argument("--quick", action="store_true", help="test: the parts that take less than three minutes")
-    parser.add_argument("--require", default="", help="test: capabilities that must be there: data,browser,cuda")
+    add("command", nargs="?", default="lab", choices=commands, help="default: lab")
+    add("lesson", nargs="?", metavar="NN", help="reset: the number of the lesson, such as 02")
+    add("--no-browser", action="store_true", help="lab: print the address, open nothing")
+    add("--port", type=int, help="lab: this port; default: the first free one from 8888 on")
+    add("--venv", default=os.environ.get("COURSE_VENV") or ROOT / ".venv", help="default: $COURSE_VENV, else .venv")
+    add("--torch", default="auto", choices=["auto", "cpu", "default"], help="which PyTorch wheels, on Linux")
+    add("--quick", action="store_true", help="test: the parts that take less than three minutes together")
+    add("--require", default="", help="test: what must be there, not skipped: data,browser,cuda")
     found = parser.parse_args(argv)
     if (found.lesson is None) == (found.command == "reset"):
-        parser.error("reset needs the number of a lesson, as in `reset 02`; the other commands take none")
+        parser.error("reset takes the number of a lesson, as in `reset 02`; the other commands take none")
     if found.port is not None and not 0 < found.port < 65536:
         parser.error(f"--port {found.port}: a port is a number from 1 to 65535")
     if set(found.require.split(",")) - {"data", "browser", "cuda", ""}:
-        parser.error(f"--require {found.require}: only data, browser and cuda, with commas between them")
+        parser.error(f"--require {found.require}: names are data, browser and cuda, with commas between")
     found.venv = Path(os.path.abspath(os.path.expanduser(found.venv)))
     return found
 
 
 def run(args):
+    """Carry a command out. Returns the exit code, None for 0."""
     if args.command == "grade":
-        raise Stop(
-            "grade comes with the trusted grader, which is not part of this release: exercises score themselves so far"
-        )
+        raise Stop("grade comes with the trusted grader, in a later release: until then exercises score themselves")
     if args.command == "reset":
         return reset(args.lesson)
     if args.command == "doctor":
         python = venv_python(args.venv)
         if python_version(python) is None:
-            print(f"warning  environment   none that works in {args.venv}: run `python start.py`")
+            print(f"warning  environment  none that works in {args.venv}: run `python start.py`")
             python = sys.executable
-        return subprocess.run(
-            [python, "-P", ROOT / "course_lib" / "doctor.py"], cwd=ROOT, env=clean_environment()
-        ).returncode
+        return subprocess.run([python, "-P", DOCTOR], cwd=ROOT, env=child_environment()).returncode
     port = choose_port(args.port) if args.command == "lab" else None  # before the minutes of installing
     python = prepare(args.venv, dev=args.command in ("test", "build"), torch=args.torch)
     if args.command == "test":
-        return run_tests(python, args.quick, args.require)
+        options = ["--quick"] * args.quick + ["--require", args.require] * bool(args.require)
+        return subprocess.run([python, ROOT / "tests" / "run.py", *options], env=child_environment()).returncode
     if args.command == "build":
-        return subprocess.run([python, "-m", "authoring.build"], cwd=ROOT, env=clean_environment()).returncode
+        return subprocess.run([python, "-m", "authoring.build"], cwd=ROOT, env=child_environment()).returncode
     with step("filling work/ with lessons and exercises"):
         fill_work()
     return lab(python, port, not args.no_browser)
 
 
 def main(argv=None):
+    """Run the command line; a foreseeable failure becomes one sentence. Returns the exit code."""
     try:
         check_python()
         return run(arguments(argv)) or 0
@@ -626,14 +530,13 @@ def main(argv=None):
         print("\nstopped")
         return 130
     except OSError as error:
-        message = (
-            sentence(f"Errno {error.errno} {error}") or f"{error}: this is the operating system's word; see the README"
-        )
-        if error.filename and str(error.filename) not in message:
-            message += f" ({error.filename})"
+        message = remedy(f"Errno {error.errno} {error}") or f"{error}: set that right, then run start.py again"
+        message += f" ({error.filename})" if error.filename and str(error.filename) not in message else ""
     print(f"start.py: {message}", file=sys.stderr)
     return 1
 
 
 if __name__ == "__main__":
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # a closed terminal or a stopped container end like Ctrl-C
+        signal.signal(getattr(signal, name), signal.default_int_handler)
     sys.exit(main())

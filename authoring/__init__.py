@@ -15,11 +15,14 @@ title, card, predict, build, prove, see, break, measure, real, misconceptions, q
 predict, build, prove, see and break may come again before measure; the others come once.
 
     title            one cell: "# NN · ..."
-    card             bold labels **Question**, **Time** (minutes of reading and of running), **Prerequisites**,
-                     **You will be able to**
-    misconceptions   bullets; each names the section or cell that breaks it: (section 3) or a link [section 3](#...)
+    card             Question, Time (minutes of reading and of running), Prerequisites, You will be able to
+    misconceptions   bullets; each names what breaks it: "section 3", [section 3](#3-·-Title), or "the next cell" of this part
+    quiz             widgets.quiz([{"question": ..., "choices": [{"text": ..., "correct": True, "why": ...}, ...]}, ...])
     summary          a line "**Glossary:** **term**, **term**, ..." whose terms stand in glossary.md
-    references       keys of references.bib, each as [@key]
+    references       "- [@Key] what it is used for" with keys of references.bib
+
+[@Key] becomes a link where it stands in the text, and the whole entry in the references part. Decimal numbers and percentages
+in the text must be found in the lesson's code, data/published.csv or results/; questions and code spans are free.
 
 Exercise, authoring/exercises/NN_topic.py: a title cell, plain cells, then 4 to 7 questions; each is
 

@@ -41,6 +41,8 @@ NOT_A_MEASURE = re.compile(
     r"(?:\b(?:python|(?:py)?torch|torchvision|numpy|cuda|version|v|(?:section|figure|table|equation|lesson)s?)|fig\.|eq\.|>=|≥|§)\s*$",
     re.IGNORECASE,
 )
+QUESTION = re.compile(r"(?:[^.!?\n]|\.(?=\d)|\n(?!\s*(?:\n|[#*|-])))*\?")
+CLAIM = re.compile(r'\*\*["“].*?["”]\*\*', re.DOTALL)
 SCALES = {"k": 1e3, "thousand": 1e3, "M": 1e6, "million": 1e6, "G": 1e9, "billion": 1e9}
 
 
@@ -138,12 +140,16 @@ def image_alt(source: Source):
 
 
 def numbers_sourced(source: Source, course: Course):
-    """A decimal number or percentage in the text stands in the code, in data/published.csv or in results/*.json."""
+    """A decimal number or percentage in the text stands in the code, in data/published.csv or in results/*.json.
+
+    Questions and the quoted claims of the misconceptions state nothing, so they may hold any number.
+    """
     constants = [n.value for cell in source.cells for n in ast.walk(cell.tree) if isinstance(n, ast.Constant)]
     known = [abs(float(c)) for c in constants if isinstance(c, int | float)] + course.published + course.measured
     for cell in markdown(source):
         text = plain(cell.text)
-        text = re.sub(r"^#{1,6}\s+[\d.]+", "", text, flags=re.MULTILINE)  # a section's own number
+        text = re.sub(r"^#{1,6}\s+[\d.]*(.*)", r"\1.", text, flags=re.MULTILINE)  # drops a section's own number
+        text = QUESTION.sub(" ", CLAIM.sub(" ", text) if cell.part == "misconceptions" else text)
         for match in [] if cell.part == "references" else NUMBER.finditer(text):
             whole, fraction, unit = match[1].replace(",", ""), match[2] or "", match[3]
             if (not fraction and unit != "%") or NOT_A_MEASURE.search(text[: match.start()]):

@@ -181,28 +181,27 @@ def misconceptions(source: Source):
 
 
 def quiz_explained(source: Source):
-    """One quiz of five questions, each with one right choice and every choice explained."""
+    """The quiz part has one quiz of five questions; in every quiz each question has one right choice, each choice a why."""
     quizzes = [
-        (cell.number, call) for cell in source.cells for call in calls(cell.tree, "widgets") if call.func.attr == "quiz"
+        (cell, call) for cell in source.cells for call in calls(cell.tree, "widgets") if call.func.attr == "quiz"
     ]
-    if len(quizzes) != 1:
-        if "quiz" not in source.without:
-            yield source.cells[-1].number, f"{len(quizzes)} calls of widgets.quiz; there must be one"
-        return
-    number, call = quizzes[0]
-    try:
-        questions = ast.literal_eval(call.args[0])
-    except (ValueError, IndexError):
-        yield number, "widgets.quiz needs its questions written out as a list"
-        return
-    if len(questions) != 5:
-        yield number, f"the quiz has {len(questions)} questions; it needs five"
-    for n, question in enumerate(questions, 1):
-        choices = question.get("choices", [])
-        if len(choices) < 2 or sum(choice.get("correct", False) for choice in choices) != 1:
-            yield number, f"quiz question {n} needs two or more choices, one of them correct"
-        for choice in [choice for choice in choices if len(choice.get("why", "").split()) < 3]:
-            yield number, f"quiz question {n}: the choice {choice.get('text')!r} is not explained"
+    final = [call for cell, call in quizzes if cell.part == "quiz"]
+    if len(final) != 1 and (part := source.part("quiz")):
+        yield part[0].number, f"the quiz part calls widgets.quiz {len(final)} times; it must once"
+    for number, call in [(cell.number, call) for cell, call in quizzes]:
+        try:
+            questions = ast.literal_eval(call.args[0])
+        except (ValueError, IndexError):
+            yield number, "widgets.quiz needs its questions written out as a list"
+            continue
+        if call in final and len(questions) != 5:
+            yield number, f"the quiz has {len(questions)} questions; it needs five"
+        for n, question in enumerate(questions, 1):
+            choices = question.get("choices", [])
+            if len(choices) < 2 or sum(choice.get("correct", False) for choice in choices) != 1:
+                yield number, f"quiz question {n} needs two or more choices, one of them correct"
+            for choice in [choice for choice in choices if len(choice.get("why", "").split()) < 3]:
+                yield number, f"quiz question {n}: the choice {choice.get('text')!r} is not explained"
 
 
 def _is_text(node) -> bool:

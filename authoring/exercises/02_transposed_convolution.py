@@ -186,9 +186,9 @@ check(6, bilinear_kernel)
 # ### HINT nudge
 # Which channels of its input does PixelShuffle put into the same block of pixels?
 # ### HINT idea
-# Output channel 0 is fed by the input channels 0 to scale**2 - 1, output channel 1 by the next scale**2, and so on. All filters of one group must be equal.
+# Output channel 0 is fed by the input channels 0 to `scale**2 - 1`, output channel 1 by the next `scale**2`, and so on. All filters of one group must be equal.
 # ### HINT almost
-# Each filter must appear scale**2 times in a row: first filter, first filter, ..., then the second. `torch.Tensor.repeat` repeats the whole list
+# Each filter must appear `scale**2` times in a row: first filter, first filter, ..., then the second. `torch.Tensor.repeat` repeats the whole list
 # instead; look for its sibling with the word "interleave".
 
 # %% tags=["answer"]

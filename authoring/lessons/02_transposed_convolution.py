@@ -47,12 +47,10 @@ plots.show(
     alt="A street scene and its 12 by 12 version enlarged three ways: in blocks, blurred, and with a fine regular grid over it.",
 )
 
-# %% [markdown]
-# The blocks and the blur you expected. The fine grid in the last picture is the subject of the second half of this lesson.
-# First: what *is* that operation?
-
 # %% [markdown] tags=["predict"]
 # ## 2 · Stamps that add up
+# The blocks and the blur you expected. The fine grid in the last picture is the subject of the second half of this lesson. First: what *is* that operation?
+#
 # **Predict.** A 2×2 input, a 3×3 kernel, stride 2, no padding. How large is the output of a transposed convolution: 4×4, 5×5 or 6×6?
 # Write your guess down. The next cell answers.
 
@@ -81,7 +79,7 @@ def stamp_1d(x, kernel, stride):
 by_hand = torch.tensor([1.0, 2.0, 5.0, 4.0, 6.0])
 assert_close(stamp_1d(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0, 3.0]), 2), by_hand)
 
-# %%
+# %% tags=["prove"]
 def stamp(x, kernel, stride):
     """The same in two dimensions. x (H, W), kernel (k, k) -> ((H - 1) * stride + k, (W - 1) * stride + k)."""
     k = kernel.shape[0]
@@ -169,7 +167,7 @@ assert_close(down, F.conv2d(image5[None, None], kernel[None, None], stride=s).fl
 up = (matrix.T @ x.flatten()).view(n, n)
 assert_close(up, stamp(x, kernel, s))
 plots.show(
-    plots.side_by_side([matrix, matrix.T], ["convolution: 4×25", "transposed convolution: 25×4"]),
+    plots.side_by_side([matrix / 2, matrix.T / 2], ["convolution: 4×25", "transposed convolution: 25×4"]),
     alt="Two sparse matrices with the same nine weights; the right one, 25 by 4, is the left one, 4 by 25, transposed.",
 )
 
@@ -184,6 +182,7 @@ F.conv2d(leaf[None, None], kernel[None, None], stride=s).backward(x[None, None])
 assert_close(leaf.grad, up)                                            # the gradient of a convolution
 
 w = torch.randn(1, 1, 3, 3)
+w = w / w.norm()                                                       # so that sizes do not hide the point
 there_and_back = F.conv_transpose2d(F.conv2d(image5[None, None], w), w)[0, 0]
 off = ((there_and_back - image5).norm() / image5.norm()).item()
 print(f"transposed(conv(x)) differs from x by {off:.0%} of its norm")
@@ -211,7 +210,7 @@ print(f"equal in {checked} settings")
 # **Interpolation** has no weights. *Nearest* repeats values. *Bilinear* mixes the nearest four. There is one trap in it, called
 # `align_corners`.
 #
-# **Predict.** Take the ramp 0, 1, ..., 15, average neighbors (0.5, 2.5, ..., 14.5), upsample by 2. Which setting gives the ramp back, away
+# **Predict.** Take the ramp `0, 1, ..., 15`, average neighbors to `0.5, 2.5, ..., 14.5`, upsample by 2. Which setting gives the ramp back, away
 # from the ends?
 
 # %%
@@ -224,7 +223,8 @@ for corners in (False, True):
 # %% [markdown]
 # With `False` the inside is exact and only the ends are flat, because nothing is known beyond them. With `True` the two corner
 # values are pinned to the corners of the larger grid, and everything else is stretched to fit. A pooled value belongs to the *middle* of its
-# two pixels, so pinning it to a corner is wrong by half a pixel. Four such levels in a row, as a U-Net has, add up:
+# two pixels, so pinning it to a corner is wrong by half a pixel. Four such levels in a row, as a U-Net has, add up. (At the very border both must
+# guess and are equally wrong; look at the pixel a quarter of the way in.)
 
 # %%
 size = 256
@@ -254,7 +254,10 @@ assert_close(up[..., 1:-1, 1:-1], want[..., 1:-1, 1:-1])               # equal i
 # %% [markdown]
 # **PixelShuffle** [@ESPCN] moves channels into space: an ordinary convolution makes $r^2$ times as many channels, and each group of $r^2$ values
 # becomes an $r×r$ block of pixels. It looks like a different idea. It is a transposed convolution in other clothes: with a 1×1
-# convolution before it, each block is one stamp.
+# convolution before it, each block is one stamp. (In code, write `out * r**2`. In Python `^` is not a power: `2 ^ 2` is 0, and `3 * r ^ 2` is 4 for r = 2, which
+# silently builds the wrong layer.)
+#
+# One relative is missing: **unpooling**, which puts each value back where the maximum came from. It needs a memory of the encoder, so it waits for lesson 07.
 
 # %%
 r, features, weight = 2, torch.randn(1, 5, 6, 6), torch.randn(3 * 4, 5, 1, 1)
@@ -264,12 +267,6 @@ assert_close(blocks, F.pixel_shuffle(channels, r))
 
 stamps = weight.view(3, r, r, 5).permute(3, 0, 1, 2)                   # (C_in, C_out, 2, 2): the same numbers as a k2s2 kernel
 assert_close(F.conv_transpose2d(features, stamps, stride=r), blocks)
-
-# %% [markdown]
-# In code, write `out * r**2`. In Python `^` is not a power: `2 ^ 2` is 0, and `3 * r ^ 2` is 4 for r = 2, which silently builds the wrong layer.
-#
-# One relative is missing: **unpooling**, which puts each value back where the maximum came from. It needs a memory of the encoder, so
-# it waits for lesson 07.
 
 # %% [markdown] tags=["predict"]
 # ## 6 · Where checkerboards come from
@@ -317,6 +314,8 @@ for name, kernel4 in {"uniform": torch.ones(4, 4), "random": torch.rand(4, 4), "
 #
 # PixelShuffle makes one filter per phase, so at random initialization it has the same problem, although it is often sold as free of
 # artifacts. **ICNR** [@ICNR] repairs the start: it gives the four phases one common filter, so the layer begins as nearest-neighbor upsampling.
+# **Resize-convolution** goes further: enlarge by nearest neighbor, then convolve. Every phase sees the same kernel by construction, during the whole
+# training, not just at its start.
 
 # %%
 flat = torch.randn(1, 32, 1, 1).expand(1, 32, 16, 16)                  # a flat region: the same 32 features everywhere
@@ -327,10 +326,6 @@ for name in ("k4s2", "PixelShuffle", "PixelShuffle, ICNR", "resize-conv"):
     ripple = (out.std((-2, -1)) / out.abs().mean()).mean().item()
     print(f"{name:20} ripple on a flat region {ripple:.4f}")
     assert (ripple > 0.05) == (name in ("k4s2", "PixelShuffle"))
-
-# %% [markdown]
-# The last row is the third cure, **resize-convolution**: enlarge by nearest neighbor, then convolve. Every phase sees the same kernel by
-# construction, during the whole training, not just at its start.
 
 # %% [markdown] tags=["measure"]
 # ## 7 · Does it survive training?
@@ -401,7 +396,9 @@ evidence.table(
 evidence.published("deeplabv3-r101-voc-val-os16", "deeplabv3plus-r101-voc-val-os16")
 
 # %% [markdown]
-# And the price of learned upsampling in the U-Net that most people use (batch normalization, padded), in parameters and multiply-adds:
+# And the price of learned upsampling in the U-Net that most people use (batch normalization, padded), in parameters and multiply-adds. The bilinear
+# variant below is half as large, mostly because its builders also halved the channels of the bottleneck, not because of the upsampling itself. Read the code before
+# you credit an operator with a difference.
 
 # %%
 from course_lib.models import UNet
@@ -412,10 +409,6 @@ for way in ("transposed", "bilinear"):
     cost[way] = sum(p.numel() for p in net.parameters())
     print(f"U-Net, {way:10}: {cost[way]:,} parameters, {evidence.macs(net, torch.zeros(1, 3, 64, 64)) / 1e9:.2f} G multiply-adds at 64×64")
 assert cost == {"transposed": 31_037_698, "bilinear": 17_263_042}
-
-# %% [markdown]
-# The bilinear variant is half as large mostly because its builders also halved the channels of the bottleneck, not because of the upsampling itself.
-# Read the code before you credit an operator with a difference.
 
 # %% [markdown] tags=["misconceptions"]
 # ## 9 · What people get wrong

@@ -97,6 +97,8 @@ class Answer:
                 result = self._answer(*args, **kwargs)
         except KeyboardInterrupt:
             raise
+        except Rejected as error:  # behind the wire
+            raise Failed(f"what it returned cannot be compared: {error}", given) from None
         except BaseException as error:  # SystemExit too: an answer must not end the notebook
             raise Failed(crash(error), given) from None
         if isinstance(target, type):
@@ -108,6 +110,8 @@ class Answer:
             raise Failed(f"what it returned cannot be compared: {error}", given) from None
 
     def __getattr__(self, name: str):
+        if name.startswith("_"):
+            raise AttributeError(name)
         try:
             return Answer(getattr(self._answer, name), self._log)
         except AttributeError:

@@ -100,7 +100,11 @@ def _values(left, right, wrong) -> str:
     nan = np.isnan(left) & ~np.isnan(right) if left.dtype.kind == "f" and right.dtype.kind == "f" else np.zeros(1, bool)
     if nan.any():
         first = ", ".join(map(str, np.argwhere(nan)[0]))
-        return f"{nan.sum()} of {left.size} values are NaN, the first at [{first}]"
-    count = f"{wrong.sum()} of {wrong.size} values differ" if not wrong.all() else f"all {wrong.size} values differ"
+        return f"{nan.sum()} of {left.size} values {'is' if nan.sum() == 1 else 'are'} NaN, the first at [{first}]"
+    count = (
+        f"{wrong.sum()} of {wrong.size} values differ{'s' if wrong.sum() == 1 else ''}"
+        if not wrong.all()
+        else f"all {wrong.size} values differ"
+    )
     place = ", ".join(map(str, index))
     return f"{count}; the first, at [{place}], is {number(left[index])} where {number(right[index])} is wanted"

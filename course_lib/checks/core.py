@@ -45,7 +45,7 @@ class Property:
     claim: what a right answer does, in words. cases: dicts of arguments, passed by name as `student(**case)`; the first that
     fails is shown, so the smallest comes first. reference: called like the answer; never sees the learner's objects.
     tol, dtype: see `compare.difference`. mistakes: message -> a function that makes this mistake; where the answer's output on
-    the first failing case equals that function's, the message is shown (the first that fits).
+    the first failing case equals that function's, the message is shown (of several, the first that fits all cases).
     test: a function without arguments that calls the student itself and raises `Failed`.
     """
 
@@ -71,25 +71,35 @@ class Property:
             want = plain(self.reference(**plain(case)))
             got = student(**case)
             if why := difference(got, want, self.tol, self.dtype):
-                raise Failed(self._mistake(case, got) or why, case, got, want)
+                raise Failed(self._mistake(student, case, got) or why, case, got, want)
 
-    def _mistake(self, case: dict, got) -> str | None:
-        for message, wrong in self.mistakes.items():
-            with contextlib.suppress(
-                ArithmeticError, LookupError, RuntimeError, TypeError, ValueError
-            ):  # not on this input
-                if difference(got, plain(wrong(**plain(case))), self.tol, self.dtype) is None:
-                    return message
-        return None
+    def _mistake(self, student: Answer, case: dict, got) -> str | None:
+        """The message of the mistake that explains this output; of several, one that explains all cases."""
+        fitting = [message for message, wrong in self.mistakes.items() if self._makes(wrong, case, got)]
+        if len(fitting) < 2:
+            return fitting[0] if fitting else None
+        outputs = []
+        for other in self.cases:
+            with contextlib.suppress(Failed):
+                outputs.append((other, student(**other)))
+        everywhere = (m for m in fitting if all(self._makes(self.mistakes[m], *output) for output in outputs))
+        return next(everywhere, fitting[0])
+
+    def _makes(self, wrong: Callable, case: dict, got) -> bool:
+        try:
+            return difference(got, plain(wrong(**plain(case))), self.tol, self.dtype) is None
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):  # this mistake has no output here
+            return False
 
 
 @dataclass(frozen=True)
 class Question:
     """One question of an exercise.
 
-    properties(student, rng) yields `Property`s; it calls `student` only inside tests. rng: np.random.Generator, the same for
-    every run. forbid: names (last part: "conv_transpose2d") that would give the answer away; allow: names of course_lib that
-    an answer may use. Both are looked up in the answer's source and are advice: they show as one more property.
+    name: the answer's own name in the notebook ("stamp_1d"), also its key in the score book. properties(student, rng) yields
+    `Property`s; it calls `student` only inside tests. rng: np.random.Generator, the same for every run. forbid: names (the last
+    part: "conv_transpose2d") that would give the answer away; allow: names of course_lib that an answer may use. Both are
+    looked up in the answer's source and are advice: they show as one more property.
     """
 
     name: str
@@ -110,6 +120,7 @@ class Outcome:
     given: dict | None = None
     got: object = None
     want: object = None
+    tol: float = 1e-6
     seconds: float = 0.0
 
 
@@ -165,7 +176,9 @@ def _outcome(prop: Property, student: Answer, log: Log, seed: int) -> Outcome:
     try:
         prop.run(student)
     except Failed as failed:
-        return Outcome(prop.claim, False, failed.why, failed.given, failed.got, failed.want, log.seconds - before)
+        return Outcome(
+            prop.claim, False, failed.why, failed.given, failed.got, failed.want, prop.tol, log.seconds - before
+        )
     return Outcome(prop.claim, True, seconds=log.seconds - before)
 
 
@@ -174,7 +187,10 @@ def _rules(question: Question, answer) -> list[Outcome]:
     why = names_against_the_rules(answer, question.forbid, question.allow)
     if not (why or question.forbid):
         return []
-    claim = "it does without " + ", ".join(question.forbid) if question.forbid else "it is built by hand"
+    named = ", ".join(f"`{name}`" for name in question.forbid[:3]) + (
+        " and the like" if len(question.forbid) > 3 else ""
+    )
+    claim = f"it is built by hand, without {named}" if named else "it is built by hand"
     return [Outcome(claim, why is None, why or "")]
 
 

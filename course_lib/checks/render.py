@@ -17,20 +17,26 @@ _CELL = (
     "text-align:left;vertical-align:top;padding:6px 10px 6px 0;border:none;border-top:1px solid rgba(128,128,128,.35)"
 )
 _CODE = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12.5px;background:rgba(128,128,128,.16);border-radius:4px"
+_HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip:rect(0 0 0 0)"
 _QUIET = "opacity:.8;font-size:12.5px"
 
 
 def publish(page: str, text: str) -> None:
     """Show a bundle where there is a notebook or IPython, else print the text."""
+    _display({"text/html": page, "text/plain": text})
+
+
+def _display(bundle: dict[str, str]) -> None:
     try:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:
-        get_ipython = None
-    if get_ipython is None or get_ipython() is None:
-        print(text)
+        print(bundle["text/plain"])
         return
-    display({"text/html": page, "text/plain": text}, raw=True)
+    if get_ipython() is None:
+        print(bundle["text/plain"])
+    else:
+        display(bundle, raw=True)
 
 
 def report_html(report: Report, number: int | None = None, notes: tuple[str, ...] = ()) -> str:
@@ -47,15 +53,12 @@ def report_html(report: Report, number: int | None = None, notes: tuple[str, ...
     for outcome in report.outcomes:
         picture = None
         if outcome.passed is False and not pictured:
-            picture = difference_picture(outcome.got, outcome.want)
+            picture = difference_picture(outcome.got, outcome.want, outcome.tol)
             pictured = picture is not None
-        rows.append(_row(outcome, report.name, picture[0] if picture else ""))
+        rows.append(_row(outcome, report.name, picture or ""))
     caption = f'<caption style="{_HIDDEN}">Properties of question {number or report.name}</caption>'
     table = _table(caption, ("Result", "Property"), rows)
     return f'<div style="{_FRAME}">{head}{table}{_printed(report.printed)}{"".join(map(_note, notes))}</div>'
-
-
-_HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip:rect(0 0 0 0)"
 
 
 def sheet_html(
@@ -64,7 +67,8 @@ def sheet_html(
     """A table of points: a row of texts for each question or exercise, the last line in bold."""
     lines = ["".join(f'<td style="{_CELL}">{escape(str(cell))}</td>' for cell in row) for row in rows]
     lines.append("".join(f'<td style="{_CELL};font-weight:600">{escape(str(cell))}</td>' for cell in total))
-    caption = f'<caption style="caption-side:top;text-align:left;font-weight:600;font-size:15px;color:inherit;padding:2px 0">{escape(title)}</caption>'
+    style = "caption-side:top;text-align:left;font-weight:600;font-size:15px;color:inherit;padding:2px 0"
+    caption = f'<caption style="{style}">{escape(title)}</caption>'
     return f'<div style="{_FRAME}">{_table(caption, header, lines)}{"".join(map(_note, notes))}</div>'
 
 
@@ -86,7 +90,7 @@ def _table(caption: str, header: tuple[str, ...], rows: list[str]) -> str:
         f'<th scope="col" style="{_CELL};border-top:none;{_QUIET};font-weight:400">{name}</th>' for name in header
     )
     body = "".join(f'<tr style="background:none">{row}</tr>' for row in rows)
-    style = "border-collapse:collapse;border:none;margin:0;font-size:14px;color:inherit;table-layout:auto"
+    style = "border-collapse:collapse;border:none;margin:0;font-size:14px;color:inherit;width:100%"
     return f'<table style="{style}">{caption}<thead><tr style="background:none">{cells}</tr></thead><tbody>{body}</tbody></table>'
 
 
@@ -95,13 +99,14 @@ def _row(outcome, name: str, picture: str) -> str:
     body = f"<div>{escape(outcome.claim)}</div>"
     if outcome.passed is False:
         body += f'<div style="font-weight:600;padding-top:3px">{escape(outcome.why)}</div>'
-        for label, value in feedback.evidence(outcome, name):
-            body += (
-                f'<div style="padding-top:3px"><span style="display:inline-block;min-width:5.5em;{_QUIET}">{label}</span>'
-                f'<code style="{_CODE};padding:1px 5px;white-space:pre-wrap;color:inherit">{html.escape(value)}</code></div>'
-            )
+        body += "".join(_evidence(label, value) for label, value in feedback.evidence(outcome, name))
         body += f'<div style="padding-top:8px">{picture}</div>' if picture else ""
-    return f'<td style="{_CELL};white-space:nowrap">{_pill(color, word)}</td><td style="{_CELL};white-space:normal">{body}</td>'
+    return f'<td style="{_CELL};white-space:nowrap;width:1%">{_pill(color, word)}</td><td style="{_CELL};white-space:normal">{body}</td>'
+
+
+def _evidence(label: str, value: str) -> str:
+    code = f'<code style="{_CODE};padding:1px 6px;white-space:pre-wrap;color:inherit">{html.escape(value)}</code>'
+    return f'<div style="display:flex;padding-top:4px"><span style="flex:0 0 5.5em;{_QUIET}">{label}</span>{code}</div>'
 
 
 def _pill(color: str, text: str) -> str:
@@ -117,7 +122,8 @@ def _printed(text: str) -> str:
     if not text:
         return ""
     style = f"{_CODE};padding:6px 8px;margin:4px 0;white-space:pre-wrap;color:inherit;max-height:16em;overflow:auto"
-    return f'<details style="padding-top:6px"><summary>What your code printed</summary><pre style="{style}">{html.escape(text)}</pre></details>'
+    body = f'<summary>What your code printed</summary><pre style="{style}">{html.escape(text)}</pre>'
+    return f'<details style="padding-top:6px">{body}</details>'
 
 
 def _note(text: str) -> str:
@@ -135,7 +141,6 @@ def note_html(text: str) -> str:
 
 
 def publish_code(title: str, source: str) -> None:
-    """Show Python source below a title: Markdown where the front end colours it, else plain text."""
+    """Show Python source below a title, coloured where the front end can."""
     text = f"{title}\n\n{source}"
-    page = f'<div style="{_FRAME}"><strong>{escape(title)}</strong><pre style="{_CODE};padding:8px 10px">{html.escape(source)}</pre></div>'
-    publish(page, text)
+    _display({"text/markdown": f"**{title}**\n\n````python\n{source}\n````", "text/plain": text})

@@ -120,17 +120,21 @@ def course_table() -> None:
 
 def exercise_names() -> list[str]:
     """The exercises that have both a notebook in exercises/ and questions in course_lib/checks/, in order."""
-    folder = Path(__file__).parent
     notebooks = sorted((ROOT / "exercises").glob("[0-9][0-9]_*.ipynb"))
-    return [notebook.stem for notebook in notebooks if (folder / f"{notebook.stem[3:]}.py").is_file()]
+    return [notebook.stem for notebook in notebooks if _has_questions(notebook.stem[3:])]
 
 
 def questions_of(name: str) -> list[Question]:
     """The QUESTIONS of an exercise. Raises ValueError for an unknown one."""
-    if re.fullmatch(r"\d\d_[a-z0-9_]+", name) and (Path(__file__).parent / f"{name[3:]}.py").is_file():
+    if re.fullmatch(r"\d\d_[a-z0-9_]+", name) and _has_questions(name[3:]):
         return list(importlib.import_module(f"course_lib.checks.{name[3:]}").QUESTIONS)
     known = ", ".join(exercise_names()) or "none yet"
     raise ValueError(f"exercise: {name!r} has no questions; known are: {known}")
+
+
+def _has_questions(topic: str) -> bool:
+    file = Path(__file__).with_name(f"{topic}.py")
+    return file.is_file() and re.search(r"^QUESTIONS\b", file.read_text("utf-8"), re.MULTILINE) is not None
 
 
 def solution_source(name: str, n: int) -> str | None:

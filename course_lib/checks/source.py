@@ -76,6 +76,7 @@ def _uses(node: ast.AST, scope: dict):
     """Yield (dotted name, the thing it stands for or None) for every name, attribute, import and text in a definition."""
     own = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     own |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+    own |= {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef | ast.ClassDef) and n is not node}
     scope = {name: thing for name, thing in scope.items() if name not in own}
     for part in ast.walk(node):
         if isinstance(part, ast.Import | ast.ImportFrom):

@@ -360,7 +360,8 @@ def _counts(height, width, kernel, stride):
 
 
 def _even_counts(height, width, kernel, stride):
-    return torch.full_like(_counts(height, width, kernel, stride), -((-kernel // stride) ** 2))
+    each = (kernel + stride - 1) // stride
+    return torch.full_like(_counts(height, width, kernel, stride), each * each)
 
 
 COUNT_MISTAKES = {

@@ -16,7 +16,7 @@ from .real import SETS
 
 SOURCES = Path(__file__).parents[2] / "data" / "sources.toml"
 TIMEOUT = (10, 60)  # seconds to connect, and between two blocks
-BLOCK = 1 << 18
+BLOCK = 1 << 15  # bytes; at most so many of those that arrived are lost when a transfer breaks off
 
 
 def describe(name: str) -> None:
@@ -84,7 +84,7 @@ def _description(name: str, source: dict) -> str:
             f"  size     {source['size']}",
             *(f"  from     {mirror['url']}" for mirror in source["mirrors"]),
             f"  checksum {checksum}",
-            f"  more     {source['home']}; cite {source['cite']} (references.bib)",
+            f"  more     {source['home']}; cite {source['cite']}",
             f'  get it   datasets.fetch.get("{name}", root=FOLDER), then set COURSE_DATA=FOLDER',
         ]
     )
@@ -132,7 +132,7 @@ def download(url: str, output_file, pooch, *, part: Path) -> None:
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == 416:  # nothing beyond what we have, or a file that is not the one we began
             part.unlink()
-            raise requests.ConnectionError("the server refused to continue; the next try starts over")
+            raise requests.ConnectionError("the server refused to go on, another call starts over")
         response.raise_for_status()
         if response.status_code != 206:
             have = 0
@@ -144,11 +144,16 @@ def download(url: str, output_file, pooch, *, part: Path) -> None:
             open(part, "ab" if have else "wb") as file,
             tqdm(total=total, initial=have, unit="B", unit_scale=True, desc="download") as bar,
         ):
-            for block in response.iter_content(BLOCK):
-                file.write(block)
-                bar.update(len(block))
-    if total is not None and part.stat().st_size != total:
-        raise requests.ConnectionError(f"{part.stat().st_size} of {total} bytes arrived; the next try continues")
+            try:
+                for block in response.iter_content(BLOCK):
+                    file.write(block)
+                    bar.update(len(block))
+                complete = total in (None, file.tell())
+            except requests.RequestException:
+                complete = False
+            if not complete:
+                share = f"{file.tell()} of {total or 'unknown'} bytes"
+                raise requests.ConnectionError(f"the transfer broke off after {share}, another call goes on")
     os.replace(part, output_file)
     version.unlink(missing_ok=True)
 

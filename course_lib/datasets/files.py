@@ -1,6 +1,5 @@
 """Reading the picture and label files of the real data sets; whatever is wrong is said in one sentence that names the file."""
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +54,7 @@ def read(path: Path, name: str, modes: tuple[str, ...], rule: str, page: int = 0
             mode = picture.mode
     except FileNotFoundError:
         raise FileNotFoundError(f"{name}: {path} is gone; it was there when the data set was opened") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
+    except Exception as error:  # Pillow's decoders meet broken files with nearly every kind of exception
         raise ValueError(f"{name}: {path} is damaged or truncated; replace the file") from error
     raise ValueError(f"{name}: {path} has mode {mode}; {rule}")
 

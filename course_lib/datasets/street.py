@@ -1,11 +1,13 @@
 """The variant "street": town, park, river and road in changing light, season and weather, with cars, people and boats."""
 
+import math
+
 import numpy as np
 
-from .drawing.canvas import Canvas, f32, noise, render
+from .drawing.canvas import Canvas, clip01, f32, noise, render
 from .drawing.ground import Ground
 from .drawing.plants import Plants
-from .drawing.sky import _rgb, paint_sky, pick, pick_mood
+from .drawing.sky import rgb, paint_sky, pick, pick_mood
 from .drawing.sprites import BOATS, CAR_BACK, CAR_FRONT, CARS, PARTS, PEOPLE, UMBRELLA
 from .drawing.town import paint_buildings, paint_skyline
 from .generated import Picture
@@ -43,7 +45,7 @@ def draw(rng, height, width, *, zoom=1.0, parts=False) -> Picture:
 class Street:
     def __init__(self, rng, height, width, zoom, parts):
         self.rng, self.parts, self.zoom = rng, parts, zoom
-        self.canvas = Canvas(height, width)
+        self.canvas = Canvas(height, width, parts)
         self.unit = np.sqrt(height * width) / 96
         self.mood = pick_mood(rng)
         self.horizon = height * rng.uniform(0.30, 0.48)
@@ -67,7 +69,7 @@ class Street:
             canvas.semantic,
             canvas.ids,
             tuple(layer.class_id for layer in objects),
-            canvas.parts if self.parts else None,
+            canvas.parts,
         )
 
     # -------------------------------------------------------------------------------- far away
@@ -76,12 +78,12 @@ class Street:
         rng, canvas, mood, unit, horizon = self.rng, self.canvas, self.mood, self.unit, self.horizon
         width = canvas.shape[1]
         if rng.random() < 0.45:
-            hill = np.array(_rgb("5d7f63"), f32)
-            top = noise(rng, np.zeros(1), canvas.x[0] / (30 * unit))[0, 0] * 4 * unit + horizon - rng.uniform(3, 9) * unit
+            hill = np.array(rgb("5d7f63"), f32)
+            top = noise(rng, np.zeros(1), width, 30 * unit)[0, 0] * 4 * unit + horizon - rng.uniform(3, 9) * unit
             rows = slice(max(int(top.min()) - 1, 0), int(horizon) + 2)
             far = 0.45 + 0.3 * min(mood.haze, 1)
             color = (hill * (1 - far) + mood.shining(mood.horizon) * far)[:, None, None]
-            canvas.cover(np.clip(canvas.y[rows] - top + 0.5, 0, 1), color, TREE, rows)
+            canvas.cover(clip01(canvas.y[rows] - top + 0.5), color, TREE, rows)
         if rng.random() < 0.6:
             paint_skyline(canvas, rng, mood, horizon, unit, BUILDING)
         town = rng.random()
@@ -110,7 +112,7 @@ class Street:
         x = self.canvas.x[0]
         y = self.horizon + share * (height - self.horizon) + slope * (x - width / 2)
         if wave:
-            y = y + wave * self.unit * noise(self.rng, np.zeros(1), x / (24 * self.unit))[0, 0]
+            y = y + wave * self.unit * noise(self.rng, np.zeros(1), width, 24 * self.unit)[0, 0]
         return np.maximum(y, self.horizon - 0.5).astype(f32)
 
     def quay(self):
@@ -120,8 +122,9 @@ class Street:
         far, near = rng.uniform(0.0, 0.06), rng.uniform(0.28, 0.42)
         road, end = rng.uniform(0.5, 0.58), rng.uniform(0.86, 1.02)
         g.grass(self.curve(0), GRASS, self.curve(far) + 3)
-        g.water(self.curve(far), WATER, self.curve(near, slope, 2), sun=self.sun)
-        g.grass(self.curve(near, slope, 1.5), GRASS)
+        bank = self.curve(near, slope, 2)
+        g.water(self.curve(far), WATER, bank, sun=self.sun)
+        g.grass(bank, GRASS)
         self.street(road, end, slope)
         self.boats(far, near, 1, 3)
         self.cars(road, end, slope, 1, 4)
@@ -192,14 +195,14 @@ class Street:
         center, half = self.vanishing(rng.uniform(0.3, 0.5))
         front = rng.uniform(0.66, 0.76) if rng.random() < 0.5 else 1.2
         g.grass(self.curve(0), GRASS)
-        inside = np.clip(0.5 + half - np.abs(self.canvas.x - center), 0, 1)
+        inside = clip01(0.5 + half - np.abs(self.canvas.x - center))
         stone = np.array((0.52, 0.49, 0.44), f32)[:, None, None]
-        self.canvas.cover(np.clip(0.5 + half * 1.05 + 0.8 * self.unit - np.abs(self.canvas.x - center), 0, 1) * (self.canvas.y > self.horizon), stone)
+        self.canvas.cover(clip01(0.5 + half * 1.05 + 0.8 * self.unit - np.abs(self.canvas.x - center)) * (self.canvas.y > self.horizon), stone)
         g.water(self.curve(0.012), WATER, sun=self.sun, bank=False, inside=inside)
         for s in self.steps(1, 4):
             if s < front - 0.06:
                 row = self.row(s)
-                self.boat(float(center[row, 0] + half[row, 0] * rng.uniform(-0.6, 0.6)), s)
+                self.boat(float(center[row, 0] + half[row, 0] * rng.uniform(-0.5, 0.5)), s, widest=1.3 * float(half[row, 0]))
         if front < 1:
             self.street(front, front + 0.3, 0)
             self.cars(front, front + 0.3, 0, 1, 3)
@@ -279,13 +282,13 @@ class Street:
         lamp = mood.shining((1, 0.95, 0.75)) if mood.night or mood.haze > 0.4 else np.array((0.98, 0.95, 0.8), f32)
         brake = mood.shining((0.95, 0.12, 0.08)) if mood.night else np.array((0.8, 0.12, 0.1), f32)
         palette = {
-            "body": np.array(_rgb(pick(rng, PAINT)), f32),
+            "body": np.array(rgb(pick(rng, PAINT)), f32),
             "glass": 0.16 + 0.25 * mood.shining(mood.middle) * dim,
             "dark": (0.13, 0.13, 0.15),
             "tyre": (0.09, 0.09, 0.10),
             "rim": (0.68, 0.69, 0.71),
             "white": (0.94, 0.94, 0.93),
-            "cargo": _rgb(pick(rng, ("e8e6df", "c9ccd0", "d9c9a5"))),
+            "cargo": rgb(pick(rng, ("e8e6df", "c9ccd0", "d9c9a5"))),
             "lamp": lamp,
             "brake": brake,
         }
@@ -293,12 +296,17 @@ class Street:
         reach = 0.52 * size if side_view else 0.26 * size
         before = [lambda c: c.shade(x - self.side * 0.08 * size, y + 0.01 * size, reach, 0.075 * size + 0.6, 1.5 * mood.shadow)]
         if mood.night and sprite is not CAR_BACK:
-            before.append(lambda c: self.beam(x + (flip * 0.85 * size if side_view else 0), y + (0.02 if side_view else 0.12) * size, (0.55 if side_view else 0.3) * size, 0.11 * size))
+            before.append(lambda c: self.beam(x, y, size, flip if side_view else 0))
         self.thing(sprite, x, y, s, size, palette, CAR, flip=flip, before=before)
 
-    def beam(self, x, y, rx, ry):
-        """Headlights on the ground."""
-        self.canvas.shade(x, y, rx, ry, -1.6 * self.mood.night)
+    def beam(self, x, y, size, ahead):
+        """Headlights on the ground: ahead = 1 or -1 to the right or left, 0 towards the viewer."""
+        warm = np.array((1.0, 0.92, 0.7), f32) * f32(self.mood.night)
+        for reach, light in ((0.75, 0.8), (0.4, 1.2)):
+            if ahead:
+                self.canvas.shade(x + ahead * (0.46 + 0.8 * reach) * size, y, reach * size, 0.10 * size + 0.5, -light * warm)
+            else:
+                self.canvas.shade(x, y + 0.18 * reach * size, 0.5 * reach * size, 0.28 * reach * size, -light * warm)
 
     def people(self, *bands, slope=0.0):
         """Groups of one to three people in some of the bands (least, most) of depth."""
@@ -314,15 +322,15 @@ class Street:
     def person(self, x, s, *, y=None):
         rng, mood = self.rng, self.mood
         y = self.row(s) if y is None else y
-        size = 19 * self.scale(s) * (0.68 if rng.random() < 0.12 else 1)
+        size = 16.5 * self.scale(s) * (0.68 if rng.random() < 0.12 else 1)
         sprite = UMBRELLA if mood.rain and rng.random() < 0.65 else pick(rng, PEOPLE)
         palette = {
-            "top": _rgb(pick(rng, CLOTH)),
-            "bottom": _rgb(pick(rng, LEGS)),
-            "skin": _rgb(pick(rng, SKIN)),
-            "hair": _rgb(pick(rng, HAIR)),
-            "shoe": _rgb(pick(rng, ("1d1a19", "4a3527", "8c8c90"))),
-            "umbrella": _rgb(pick(rng, CLOTH)),
+            "top": rgb(pick(rng, CLOTH)),
+            "bottom": rgb(pick(rng, LEGS)),
+            "skin": rgb(pick(rng, SKIN)),
+            "hair": rgb(pick(rng, HAIR)),
+            "shoe": rgb(pick(rng, ("1d1a19", "4a3527", "8c8c90"))),
+            "umbrella": rgb(pick(rng, CLOTH)),
         }
         before = [lambda c: c.shade(x - self.side * 0.16 * size, y, 0.26 * size, 0.055 * size + 0.5, 1.3 * mood.shadow)]
         self.thing(sprite, x, y, s, size, palette, PERSON, flip=1 if rng.random() < 0.5 else -1, stretch=rng.uniform(0.92, 1.15), before=before)
@@ -334,18 +342,18 @@ class Street:
             x = (k + rng.uniform(0.1, 0.9)) * width / n
             self.boat(x, rng.uniform(low, high))
 
-    def boat(self, x, s):
+    def boat(self, x, s, widest=math.inf):
         rng = self.rng
         at = rng.random()
         for sprite, share, length in BOATS:  # noqa: B007
             at -= share
             if at < 0:
                 break
-        size, y = 21 * self.scale(s) * length, self.row(s)
-        sail = np.array(_rgb(pick(rng, CANVAS_WHITE)), f32)
+        size, y = min(21 * self.scale(s) * length, widest), self.row(s)
+        sail = np.array(rgb(pick(rng, CANVAS_WHITE)), f32)
         palette = {
-            "hull": _rgb(pick(rng, PAINT)),
-            "trim": _rgb(pick(rng, ("f2efe6", "e9e2d0", "c8392f"))),
+            "hull": rgb(pick(rng, PAINT)),
+            "trim": rgb(pick(rng, ("f2efe6", "e9e2d0", "c8392f"))),
             "white": (0.95, 0.95, 0.94),
             "sail": sail,
             "jib": sail * 0.96,
@@ -384,6 +392,6 @@ class Street:
         """Falling rain."""
         if self.mood.rain:
             canvas, unit = self.canvas, self.unit
-            streaks = noise(self.rng, canvas.y[:, 0] / (6 * unit), canvas.x[0] / (0.9 * unit))[0]
+            streaks = noise(self.rng, canvas.y[:, 0] / (6 * unit), canvas.shape[1], 0.9 * unit)[0]
             fall = np.clip(streaks - 1.05, 0, 0.6) * 0.5
             canvas.image += fall * (self.mood.shining((0.8, 0.84, 0.88))[:, None, None] - canvas.image)

@@ -34,7 +34,7 @@ class SubPixelConv(nn.Sequential):
     def __init__(self, in_channels: int, out_channels: int, icnr: bool = False):
         super().__init__(nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1), nn.PixelShuffle(2))
         if icnr:
-            ops.icnr_(self[0].weight, 2)
+            ops.icnr_(self[0].weight, 2, init=lambda w: nn.init.kaiming_uniform_(w, a=5**0.5))  # Conv2d's own scale
             with torch.no_grad():  # the bias feeds the same four phases
                 self[0].bias.copy_(self[0].bias[::4].repeat_interleave(4))
 
@@ -78,7 +78,8 @@ class Autoencoder(nn.Module):
 
     @staticmethod
     def _down(i: int, o: int) -> nn.Module:
-        return nn.Sequential(nn.Conv2d(i, o, 3, 2, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
+        # group normalization: its statistics are right before the first training step too
+        return nn.Sequential(nn.Conv2d(i, o, 3, 2, 1, bias=False), nn.GroupNorm(8, o), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encoder(x))

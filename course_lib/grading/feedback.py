@@ -25,9 +25,9 @@ def evidence(outcome, name: str) -> list[tuple[str, str]]:
             ("input", expression or "; ".join(f"{key} = {brief(value)}" for key, value in outcome.given.items()))
         )
     if outcome.got is not None:
-        rows.append(("returned", brief(outcome.got)))
+        rows.append(("returned", brief(outcome.got, lines=True)))
     if outcome.want is not None:
-        rows.append(("wanted", brief(outcome.want)))
+        rows.append(("wanted", brief(outcome.want, lines=True)))
     return rows
 
 
@@ -50,7 +50,8 @@ def text(report, number: int | None = None, notes: tuple[str, ...] = ()) -> str:
         )
         if outcome.passed is False:
             lines += textwrap.wrap(outcome.why, WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12)
-            lines += [f"{'':12}{label + ':':<10}{value}" for label, value in evidence(outcome, report.name)]
+            for label, value in evidence(outcome, report.name):
+                lines.append(f"{'':12}{label + ':':<10}" + value.replace("\n", "\n" + " " * 22))
     if report.printed:
         lines += ["  your code printed:", *(f"    {line}" for line in report.printed.splitlines()[:20])]
     return "\n".join([*lines, *(f"  {note}" for note in notes)])

@@ -32,11 +32,9 @@ class Unreadable(ValueError):
 def path() -> Path:
     """Where the score book lies: COURSE_PROGRESS, or the platform's folder for a user's data."""
     given = os.environ.get("COURSE_PROGRESS")
-    return (
-        Path(given).expanduser()
-        if given
-        else Path(platformdirs.user_data_path("segmentation-course")) / "progress.json"
-    )
+    if given:
+        return Path(given).expanduser()
+    return platformdirs.user_data_path("segmentation-course", appauthor=False) / "progress.json"
 
 
 def read() -> tuple[dict, str]:

@@ -210,7 +210,9 @@ class Through:
     def __call__(self, *args, **kwargs):
         args, kwargs = decode(encode((args, kwargs)))
         result = self.__wrapped__(*args, **kwargs)
-        return Through(result) if isinstance(self.__wrapped__, type) else decode(encode(result))
+        if isinstance(self.__wrapped__, type):
+            return Through(result)
+        return result if result is Ellipsis else decode(encode(result))  # `...` says that nothing was attempted
 
     def __getattr__(self, name: str):
         return Through(getattr(self.__wrapped__, name))

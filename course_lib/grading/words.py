@@ -43,8 +43,11 @@ def _finite_float(value) -> bool:
     return isinstance(value, float) and np.isfinite(value)
 
 
-def brief(value, limit: int = 200) -> str:
-    """A plain value in one line: small arrays with their numbers, large ones by dtype, shape and range."""
+def brief(value, limit: int = 100, lines: bool = False) -> str:
+    """A plain value in one line: small arrays with their numbers, large ones by dtype, shape and range.
+
+    lines: write a matrix in one line per row.
+    """
     array = as_array(value) if isinstance(value, np.ndarray | torch.Tensor) else None
     if array is None:
         if isinstance(value, float):
@@ -57,11 +60,16 @@ def brief(value, limit: int = 200) -> str:
         return shorten(repr(value), limit)
     name = str(value.dtype).removeprefix("torch.")
     if array.size <= 64:
-        text = np.array2string(array, precision=4, suppress_small=True, separator=" ", max_line_width=10**6)
-        text = " ".join(text.split()).replace("[ ", "[").replace("] [", "], [")
-        if len(text) <= limit:
-            return text if array.ndim else number(array[()])
-    span = f", from {number(array.min())} to {number(array.max())}" if array.size else ""
+        if not array.ndim:
+            return number(array[()])
+        text = np.array2string(array, precision=4, suppress_small=True, max_line_width=10**6)
+        if array.ndim == 2 and not lines:
+            text = " ".join(text.split()).replace("[ ", "[")
+        if array.ndim <= 2 and max(map(len, text.splitlines())) <= limit:
+            return text
+    finite = array[np.isfinite(array)]
+    span = f", from {number(finite.min())} to {number(finite.max())}" if finite.size else ""
+    span += ", with NaN or infinities" if finite.size < array.size else ""
     return f"{name} of shape {array.shape}{span}"
 
 

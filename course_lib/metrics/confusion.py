@@ -107,5 +107,7 @@ def _labels(name: str, labels) -> torch.Tensor:
     """A plain integer tensor of what was given (tensor, tv_tensor, array)."""
     labels = torch.as_tensor(labels).as_subclass(torch.Tensor)
     if labels.is_floating_point() or labels.is_complex():
-        raise TypeError(f"ConfusionMatrix: {name} must hold integer labels, not {labels.dtype}; take argmax(1) of logits")
+        raise TypeError(
+            f"ConfusionMatrix: {name} must hold integer labels, not {labels.dtype}; take argmax(1) of logits"
+        )
     return labels.to(torch.uint8) if labels.dtype == torch.bool else labels

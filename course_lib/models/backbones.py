@@ -73,7 +73,9 @@ class ResNet(nn.Module):
     the head off, for a backbone. `channels` lists the channels of the five maps that `features` returns.
     """
 
-    def __init__(self, name: str = "resnet50", *, output_stride: int = 32, width: int = 64, num_classes: int | None = 1000):
+    def __init__(
+        self, name: str = "resnet50", *, output_stride: int = 32, width: int = 64, num_classes: int | None = 1000
+    ):
         super().__init__()
         if name not in LAYOUTS:
             raise ValueError(f"ResNet: name must be one of {', '.join(LAYOUTS)}, not {name!r}")

@@ -27,7 +27,9 @@ def check_images(model: nn.Module, images: torch.Tensor, channels: int, smallest
     if images.ndim != 4 or images.shape[1] != channels:
         raise ValueError(f"{name}: images must be (N, {channels}, H, W), not {tuple(images.shape)}")
     if min(images.shape[-2:]) < smallest:
-        raise ValueError(f"{name}: images must be at least {smallest} x {smallest} pixels, not {tuple(images.shape[-2:])}")
+        raise ValueError(
+            f"{name}: images must be at least {smallest} x {smallest} pixels, not {tuple(images.shape[-2:])}"
+        )
 
 
 def load_state(model: nn.Module, state: dict, name: str | None = None) -> None:

@@ -36,7 +36,9 @@ class UNet(nn.Module):
     channels, and the lowest level is not doubled). H and W must exceed 2**(depth - 1), or there is nothing to reflect.
     """
 
-    def __init__(self, in_channels: int = 3, num_classes: int = 2, width: int = 64, depth: int = 4, up: str = "transposed"):
+    def __init__(
+        self, in_channels: int = 3, num_classes: int = 2, width: int = 64, depth: int = 4, up: str = "transposed"
+    ):
         super().__init__()
         if up not in ("transposed", "bilinear"):
             raise ValueError(f'UNet: up must be "transposed" or "bilinear", not {up!r}')

@@ -24,7 +24,7 @@ def as_rgb(image) -> np.ndarray:
         low, high = float(image.min()), float(image.max())
         if not (low >= -0.01 and high <= 1.01):
             raise ValueError(
-                f"as_rgb: image has values from {low:.3g} to {high:.3g}; give [0, 1], so undo a normalization"
+                f"as_rgb: image has values from {low:.3g} to {high:.3g}; give [0, 1]: undo a normalization, or rescale"
             )
         image = (image * 255).round().clip(0, 255)
     elif image.dtype == bool:

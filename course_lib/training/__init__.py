@@ -2,7 +2,8 @@
 
 from course_lib.training.checkpoint import load_weights, save_weights, weights_info
 from course_lib.training.evaluation import evaluate, predict, predict_logits
-from course_lib.training.loop import History, fit, one_cycle, semantic_loss
+from course_lib.training.loop import fit
+from course_lib.training.objective import History, one_cycle, semantic_loss
 
 __all__ = [
     "History",

@@ -20,7 +20,9 @@ def mixed_seed(*numbers: int) -> int:
 class Stream(Sampler):
     """Batches of (position, index) for the steps start..steps-1; `share` of the batch is (process, number of processes)."""
 
-    def __init__(self, samples: int, batch_size: int, start: int, steps: int, seed: int, share: tuple[int, int] = (0, 1)):
+    def __init__(
+        self, samples: int, batch_size: int, start: int, steps: int, seed: int, share: tuple[int, int] = (0, 1)
+    ):
         self.samples, self.batch_size, self.start, self.steps, self.seed = samples, batch_size, start, steps, seed
         self.process, self.processes = share
 
@@ -53,7 +55,7 @@ class Seeded(Dataset):
 
     def __getitem__(self, key: tuple[int, int]):
         position, index = key
-        torch.manual_seed(mixed_seed(self.seed, 1, position))
+        torch.default_generator.manual_seed(mixed_seed(self.seed, 1, position))
         return self.dataset[index]
 
 

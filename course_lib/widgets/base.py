@@ -9,6 +9,7 @@ Only what ipywidgets 7.7 and 8 share is used.
 """
 
 import base64
+import decimal
 import html
 import io
 import json
@@ -34,7 +35,8 @@ def es_module(name: str) -> str:
 def format_number(value: float, digits: int = 2) -> str:
     """A number as the widgets print it (host.js, `format`): 3 -> "3", -0.5 -> "−0.50", with a true minus sign."""
     whole = round(value)
-    text = str(whole) if abs(value - whole) < 1e-9 else f"{value:.{digits}f}"
+    near = decimal.Decimal(value).quantize(decimal.Decimal(10) ** -digits, decimal.ROUND_HALF_UP)  # as JavaScript rounds
+    text = str(whole if abs(value - whole) < 1e-9 else near)
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
 
 

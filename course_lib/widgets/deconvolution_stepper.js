@@ -94,9 +94,13 @@ export function busiest(P) {
   return best;
 }
 
-export function equation(x, w, P, r, c) {
-  const terms = contributions(P, r, c).map(({ input: [i, j], kernel: [a, b] }) => `${format(x[i][j])}·${format(w[a][b])}`);
-  return `output[${r}, ${c}] = ${terms.length ? `${terms.join(" + ")} = ` : ""}${format(output(x, w, P)[r][c])}`;
+const factor = (v) => (v < 0 ? `(${format(v)})` : format(v));
+const product = (v, w) => `${factor(v)}·${factor(w)}`;
+
+export function equation(x, w, P, r, c, stamps = P.size ** 2) {
+  const parts = contributions(P, r, c).filter(({ input: [i, j] }) => i * P.size + j < stamps);
+  const terms = parts.map(({ input: [i, j], kernel: [a, b] }) => product(x[i][j], w[a][b]));
+  return `output[${r}, ${c}] = ${terms.length ? `${terms.join(" + ")} = ` : ""}${format(output(x, w, P, stamps)[r][c])}`;
 }
 
 export function render({ model, el }) {
@@ -173,14 +177,14 @@ export function render({ model, el }) {
     [...sliders, view].forEach((control) => control.refresh());
     rule.replaceChildren(
       h("span", {}, "output = (input − 1)·stride − 2·padding + dilation·(kernel − 1) + output padding + 1"),
-      h("strong", {}, ` = ${formula(P)}`),
+      h("strong", {}, `= ${formula(P)}`),
     );
     message.textContent = bad && `${bad} PyTorch refuses this layer.`;
     message.hidden = !bad;
-    [result, equals, live, progress].forEach((node) => (node.hidden = Boolean(bad)));
+    [result, join, equals, live, progress].forEach((node) => (node.hidden = Boolean(bad)));
     [...buttons, play].forEach((node) => (node.disabled = Boolean(bad)));
     root.dataset.output = bad ? "invalid" : outputSize(P);
-    join.textContent = zeros && !bad ? "∗" : "stamps";
+    join.textContent = zeros ? "∗" : "stamps";
     if (bad && timer) pause();
 
     const o = outputSize(P);
@@ -229,7 +233,7 @@ export function render({ model, el }) {
 
     const full = stamped(x, w, P, zeros ? undefined : stamps);
     result.refresh({
-      caption: `output, ${o}×${o}`, rows: full.length, cols: full.length,
+      caption: `output, ${o}×${o}`, hint: "Choose a cell to see its sum.", rows: full.length, cols: full.length,
       cell: (r, c) => {
         const [row, col] = [r - P.padding, c - P.padding];
         const kept = row >= 0 && col >= 0 && row < o && col < o;
@@ -248,7 +252,7 @@ export function render({ model, el }) {
     const terms = parts.flatMap(({ input: [i, j], kernel: [a, b] }, index) => {
       const pending = !zeros && i * P.size + j >= stamps;
       const tag = h("i", { "aria-hidden": true }, LETTERS[index]);
-      return [index ? " + " : "", h("span", { class: pending ? "cw-term cw-pending" : "cw-term" }, tag, `${format(x[i][j])}·${format(w[a][b])}`)];
+      return [index ? " + " : "", h("span", { class: pending ? "cw-term cw-pending" : "cw-term" }, tag, product(x[i][j], w[a][b]))];
     });
     const total = format(full[chosen[0] + P.padding][chosen[1] + P.padding]);
     const partial = !zeros && parts.some(({ input: [i, j] }) => i * P.size + j >= stamps);

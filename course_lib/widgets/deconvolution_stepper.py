@@ -132,7 +132,7 @@ class DeconvolutionStepper(CourseWidget):
         """The products that add up to output[row, column] so far, as in "output[0, 1] = 2·1 + 3·2 = 8"."""
         x, w = self.input_values(), self.kernel_values()
         parts = [p for p in self.contributions(row, column) if p[0] * self.size + p[1] < self.stamps()]
-        terms = [f"{format_number(x[i, j].item())}·{format_number(w[a, b].item())}" for i, j, a, b in parts]
+        terms = [f"{_factor(x[i, j])}·{_factor(w[a, b])}" for i, j, a, b in parts]
         total = format_number(self.output()[row, column].item())
         return f"output[{row}, {column}] = {' + '.join(terms) + ' = ' if terms else ''}{total}"
 
@@ -192,21 +192,23 @@ class DeconvolutionStepper(CourseWidget):
             full = self.uncropped()
             grids.append((f"output, {o}×{o}", len(full), output_cell))
         cell = min(0.34, 8.2 / sum(side for _, side, _ in grids))
-        words = [f"output = (input − 1)·stride − 2·padding + dilation·(kernel − 1) + output padding + 1 = {self.formula()}"]
+        words = ["output = (input − 1)·stride − 2·padding + dilation·(kernel − 1) + output padding + 1", f"= {self.formula()}"]
         sofar = " so far" if stamps < n * n else ""
-        words += textwrap.wrap(f"{bad} PyTorch refuses this layer." if bad else f"{self.equation(*chosen)}{sofar}", 115)
-        figure, ax = sheet(9.6, 0.62 + cell * max(side for _, side, _ in grids) + 0.24 * len(words))
+        width = max(6.6, sum(cell * side for _, side, _ in grids) + 2.4)
+        result = f"{bad} PyTorch refuses this layer." if bad else f"{self.equation(*chosen)}{sofar}"
+        words += textwrap.wrap(result, int(width / 0.085))
+        figure, ax = sheet(width, 0.62 + cell * max(side for _, side, _ in grids) + 0.24 * len(words))
         left = 0.2
         for (caption, side, look), sign in zip(grids, ["∗" if zeros else "stamps", "=", ""], strict=False):
             write(ax, left, 0.2, caption, 9, weight="bold")
             number_grid(ax, left, 0.36, cell, side, side, look)
             left += max(cell * side, 0.075 * len(caption)) + 0.12
-            if sign and not (bad and sign == "="):
+            if sign and not bad:
                 write(ax, left, 0.36 + cell * 1.5, sign, 10)
                 left += 0.12 + 0.075 * len(sign)
         for index, line in enumerate(words):
             bottom = 0.56 + cell * max(side for _, side, _ in grids) + 0.24 * index
-            write(ax, 0.2, bottom, line, 9, weight="bold" if index else "normal")
+            write(ax, 0.2, bottom, line, 9, weight="bold" if index > 1 else "normal")
         return figure
 
 
@@ -239,6 +241,11 @@ def deconvolution_stepper(
     if view not in ("stamps", "zeros"):
         raise ValueError(f'deconvolution_stepper: view must be "stamps" or "zeros", got {view!r}')
     return DeconvolutionStepper(**numbers, **values, view=view)
+
+
+def _factor(value: Tensor) -> str:
+    text = format_number(value.item())
+    return f"({text})" if value < 0 else text
 
 
 def _square(name: str, rows: Any, limit: int) -> list[list[float]]:

@@ -48,4 +48,4 @@ def number_grid(ax, x: float, y: float, cell: float, rows: int, columns: int, lo
             size = min(9.5, points * 0.42, points * 1.25 / max(1, len(spec["text"])))
             write(ax, left + cell / 2, top + cell * 0.52, spec["text"], size, ha="center", weight=weight, color=spec.get("color", INK))
             if spec.get("tag"):
-                write(ax, left + cell * 0.09, top + cell * 0.17, spec["tag"], points * 0.26, color="#004f7c", weight="bold")
+                write(ax, left + cell * 0.16, top + cell * 0.25, spec["tag"], points * 0.24, color="#004f7c", weight="bold")

@@ -99,15 +99,16 @@ function mountAll(name, render) {
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /**
- * A grid of numbers with a caption. refresh({ caption, rows, cols, cell }) draws it, where cell(row, col) gives
+ * A grid of numbers with a caption. refresh({ caption, hint, rows, cols, cell }) draws it, where cell(row, col) gives
  * { text, kind: "class names", tag: letter in the corner, selected, tint: 0..100 }. Cells are reused while the shape stays.
  * With `handlers` the cells can be chosen: pick(row, col) on click, move(dRow, dCol) on arrow keys, hover(row, col | null).
  */
 function numberGrid(handlers) {
   const id = fresh();
   const caption = h("figcaption", { id });
+  const hint = h("span", { class: "cw-hint" });
   const body = h("div", { class: "cw-grid", role: handlers ? "grid" : "table", "aria-labelledby": id });
-  const node = h("figure", { class: "cw-figure" }, caption, h("div", { class: "cw-scroll" }, body));
+  const node = h("figure", { class: "cw-figure" }, caption, h("div", { class: "cw-scroll" }, body), hint);
   const place = (event) => event.target.closest(".cw-cell:not(.cw-cut)")?.dataset.at.split(",").map(Number);
   if (handlers) {
     body.addEventListener("click", (event) => place(event) && handlers.pick(...place(event)));
@@ -121,8 +122,9 @@ function numberGrid(handlers) {
   }
   let cells = [];
   let shape = "";
-  node.refresh = ({ caption: text, rows, cols, cell }) => {
+  node.refresh = ({ caption: text, hint: advice = "", rows, cols, cell }) => {
     caption.textContent = text;
+    hint.textContent = advice;
     if (shape !== `${rows},${cols}`) {
       shape = `${rows},${cols}`;
       body.style.setProperty("--cols", cols);

@@ -17,6 +17,9 @@ math.pi
 
 # %%
 math.pi
+
+# %%
+math.pi
 """
 SMALL_QUESTION = '''
 # %% [markdown] tags=["question"] difficulty=2 minutes=5

@@ -17,7 +17,7 @@ DAMAGE = [
     ("parts_in_order", 'tags=["prove"]', "", "there is no 'prove' part"),
     ("parts_in_order", 'tags=["title"]', "", "the first cell must be tagged 'title'"),
     ("parts_in_order", '["predict"]\n# ## 2', '["card"]\n# ## 2', "'card' begins a second time"),
-    ("parts_in_order", "# %%\nwidgets.quiz", '# %% tags=["break"]\nwidgets.quiz', "'break' begins a second time"),
+    ("parts_in_order", "own spelling\n", 'own spelling\n\n# %% tags=["break"]\nlive\n', "'break' begins a second time"),
     ("parts_in_order", '["break"]', '["see", "nbval-skip"]', "'nbval-skip' is not one of"),
     ("parts_in_order", '["predict"]\n# ## 1', '["build"]\n# ## 1', "'predict' comes after 'see'; the order is title"),
     ("limits", "# And now?", "# And now?\n# " + "word " * 3500, "words of Markdown; at most 3500"),
@@ -50,7 +50,8 @@ DAMAGE = [
     ("quiz_explained", '"correct": False', '"correct": True', "quiz question 1 needs two or more choices, one of them correct"),
     ("quiz_explained", '"why": "it is not."', '"why": size', "written out as a list"),
     ("quiz_explained", '{"question": "5?"', '{"question": "6?", "choices": []},\n        {"question": "5?"', "6 questions; it needs five"),
-    ("quiz_explained", "widgets.quiz(", "print(", "0 calls of widgets.quiz; there must be one"),
+    ("quiz_explained", "live = 0.4", "live = 0.4\nwidgets.quiz([{'question': 'Q?', 'choices': []}])", "question 1 needs two or more"),
+    ("quiz_explained", "widgets.quiz(", "print(", "calls widgets.quiz 0 times; it must once"),
 ]  # fmt: skip
 
 
@@ -89,7 +90,8 @@ def test_exercises_keep_their_rules(check, rule, old, new, says):
     assert old in EXERCISE
     problems = check(EXERCISE.replace(old, new, 1), "exercises")
     assert len(problems) == 1, problems
-    assert f", {rule}: " in problems[0] and says in problems[0]
+    assert f", {rule}: " in problems[0]
+    assert says in problems[0]
 
 
 def test_the_program_prints_problems_and_counts(lint_root, capsys):

@@ -26,6 +26,9 @@ DAMAGE = [
     ("numbers_sourced", "31.0 million", "31.1 million", "unsourced number '31.1 million'"),
     ("numbers_sourced", "12.5 %", "13 %", "unsourced number '13 %'"),
     ("numbers_sourced", "Python 3.11", "a factor 3.11", "unsourced number '3.11'"),
+    ("numbers_sourced", "# And now?", "# It is 1.75. Is it?", "unsourced number '1.75'"),
+    ("numbers_sourced", "# And now?", "# It is 1.75\n#\n# and now?", "unsourced number '1.75'"),
+    ("numbers_sourced", "# And now?", "# ### 1.5 Twice 1.75\n# Is it?", "unsourced number '1.75'"),
     ("citations", "and [@FCN].", "and [@Nobody].", "references.bib has no 'Nobody'"),
     ("citations", "# - [@FCN] Behaviour", "# - Behaviour", "the references cite no [@key]"),
     ("glossary", "**phase**\n", "**phrase**\n", "glossary.md has no 'phrase'"),
@@ -58,6 +61,8 @@ def test_every_rule_has_a_damaged_sample():
 FINE = [
     ("# And now?", "# And `1.75` now? In code and ```\n# 2.75\n# ``` and [here](https://arxiv.org/abs/1.75)."),
     ("# And now?", "# ## 2.5 Lower\n# And v1.75, section 1.75, Fig. 1.75, 1.75.2, the year 2015, torch 2.85?"),
+    ("# And now?", "# And now? First. Is it 1.75, 2.75 % or\n# 2.85?"),
+    ('"It is free."', '"It is 1.75 % off."'),
     ("# And now?", "# A realistic precise otherwise exercise, and now?"),
     ("# And now?", "# Is $a * b$ and `a**b` fine?"),
     ("plots.show(fig, alt=", "plt.subplots()\nplots.show(fig, alt="),

@@ -17,7 +17,9 @@ def maps(classes, shape=(3, 17, 23), seed=0, void=0.1):
     """Random label maps in which prediction and target mostly agree; a share `void` of the target is 255."""
     rng = torch.Generator().manual_seed(seed)
     target = torch.randint(classes, shape, generator=rng)
-    prediction = torch.where(torch.rand(shape, generator=rng) < 0.6, target, torch.randint(classes, shape, generator=rng))
+    prediction = torch.where(
+        torch.rand(shape, generator=rng) < 0.6, target, torch.randint(classes, shape, generator=rng)
+    )
     target[torch.rand(shape, generator=rng) < void] = 255
     return prediction, target
 

@@ -3,8 +3,8 @@ from the viewer lies between two edges that meet at the horizon. Texture steps s
 
 import numpy as np
 
-from .canvas import f32, noise
-from .sky import _rgb, pick
+from .canvas import clip01, f32, noise
+from .sky import rgb, pick
 
 MEADOW = {"summer": ("5f9440", "7fae4c", "8fae52"), "autumn": ("8a8f42", "a39a4c", "7c8a44")}
 DEEP = ("1f4f6b", "2a6a86", "28584f", "1c4a72", "39606a")
@@ -16,7 +16,7 @@ class Ground:
     def __init__(self, canvas, rng, mood, horizon, unit, plants):
         self.canvas, self.rng, self.mood, self.horizon, self.unit = canvas, rng, mood, horizon, unit
         height, width = canvas.shape
-        self.depth = np.clip((canvas.y - horizon) / (height - horizon), 0, 1)  # 0 at the horizon, 1 at the lower edge
+        self.depth = clip01((canvas.y - horizon) / (height - horizon))  # 0 at the horizon, 1 at the lower edge
         below = np.maximum(canvas.y[:, 0] - horizon, 0)
         self.fall = np.log1p(0.03 / unit * below / 1.0) / (0.03 / unit)  # row coordinate whose steps shrink with distance
         self.haze = mood.haze * np.exp(-self.depth / 0.16) * 0.55
@@ -34,7 +34,7 @@ class Ground:
     def field(self, rows, down, across, fields=1):
         """Smooth noise over `rows`; one bump is about `down` units high (near the horizon) and `across` units wide."""
         v = self.fall[rows] - self.fall[rows][0]
-        return noise(self.rng, v / (down * self.unit), self.canvas.x[0] / (across * self.unit), fields)
+        return noise(self.rng, v / (down * self.unit), self.canvas.shape[1], across * self.unit, fields)
 
     def _lay(self, alpha, color, class_id, rows):
         self.canvas.cover(alpha, color + self.haze[rows] * (self.sky - color), class_id, rows)
@@ -45,11 +45,11 @@ class Ground:
             return
         patch = self.field(rows, 5, 22, 2)
         blades = self.field(rows, 1.3, 1.5)[0] * np.minimum(self.depth[rows] * 1.5 + 0.1, 1)
-        base = np.array(_rgb(self.grass_tone), f32)[:, None, None]
+        base = np.array(rgb(self.grass_tone), f32)[:, None, None]
         dry = np.array((0.72, 0.66, 0.34), f32)[:, None, None]
         color = base * (0.86 + 0.16 * self.depth[rows] + 0.05 * patch[0] + 0.055 * blades)
         color += np.clip(0.12 * patch[1] + 0.03, 0, 0.3) * (dry - color)
-        self._lay(np.clip(self.canvas.y[rows] - top + 0.5, 0, 1), color, class_id, rows)
+        self._lay(clip01(self.canvas.y[rows] - top + 0.5), color, class_id, rows)
 
     def road(self, top, bottom, class_id, *, lanes=2, pavement=True):
         """A strip of road across the picture with pavements, kerbs and lane marks."""
@@ -62,17 +62,17 @@ class Ground:
         color = self._asphalt(rows)
         edge = 0.11 if pavement else 0.03
         tracks = np.abs((v - edge) / (1 - 2 * edge) * lanes * 2 % 1 - 0.5)
-        color = color * (1 - 0.10 * np.clip(1 - 4 * tracks, 0, 1))
+        color = color * (1 - 0.10 * clip01(1 - 4 * tracks))
         mark = np.zeros_like(v)
         phase = self.rng.uniform(0, 30)
         for k in range(1, lanes):
-            thick = np.clip(0.5 + 0.55 * unit - np.abs(v - k / lanes) * wide, 0, 1)
+            thick = clip01(0.5 + 0.55 * unit - np.abs(v - k / lanes) * wide)
             dash = (x / unit + phase) % 13
-            mark = np.maximum(mark, thick * np.clip(0.5 + (3.6 - np.abs(dash - 6.5)) * unit, 0, 1))
+            mark = np.maximum(mark, thick * clip01(0.5 + (3.6 - np.abs(dash - 6.5)) * unit))
         color = color + mark * 0.85 * (np.array((0.93, 0.91, 0.84), f32)[:, None, None] - color)
         if pavement:
             color = self._pavement(color, np.minimum(v, 1 - v) - edge, wide, (x / unit + phase) % 5)
-        inside = np.clip(y - top + 0.5, 0, 1) * np.clip(bottom - y + 0.5, 0, 1)
+        inside = clip01(y - top + 0.5) * clip01(bottom - y + 0.5)
         if self.wet:
             color = self._mirror(rows, top, color, 0.32)
         self._lay(inside, color, class_id, rows)
@@ -83,14 +83,14 @@ class Ground:
         s = (self.canvas.x - center[rows]) / np.maximum(half[rows], 0.3)
         across = np.abs(s)
         color = self._asphalt(rows)
-        color = color * (1 - 0.10 * np.clip(1 - 6 * np.abs(np.abs(across * 0.5 - 0.2) - 0.1), 0, 1))
+        color = color * (1 - 0.10 * clip01(1 - 6 * np.abs(np.abs(across * 0.5 - 0.2) - 0.1)))
         if marks:
             far = 1 / np.maximum(self.depth[rows], 0.02)
             dash = np.clip(0.5 + 6 * (0.26 - np.abs((far * 1.6 + self.rng.random()) % 1 - 0.5)), 0, 1)
-            line = np.clip(0.5 + half[rows] * (0.022 - np.abs(s)), 0, 1) * dash
+            line = clip01(0.5 + half[rows] * (0.022 - np.abs(s))) * dash
             color = color + 0.85 * line * (np.array((0.93, 0.91, 0.84), f32)[:, None, None] - color)
         color = self._pavement(color, 0.84 - across, half[rows], far * 8 % 5 if marks else 2.5, outside=-1)
-        inside = np.clip(0.5 + half[rows] * (1 - across), 0, 1)
+        inside = clip01(0.5 + half[rows] * (1 - across))
         if self.wet:
             color = self._mirror(rows, np.full(self.canvas.shape[1], self.horizon), color, 0.32)
         self._lay(inside, color, class_id, rows)
@@ -102,10 +102,10 @@ class Ground:
 
     def _pavement(self, color, inner, wide, slab, outside=1):
         """Lighter slabs where `inner` (share of `wide`) is negative, and a bright kerb at 0."""
-        walk = np.clip(0.5 - inner * wide, 0, 1)
+        walk = clip01(0.5 - inner * wide)
         stone = np.array((0.66, 0.63, 0.59), f32)[:, None, None] * (1 - 0.07 * (slab < 0.5))
         color = color + walk * (stone - color)
-        kerb = np.clip(0.5 + 0.45 * self.unit - np.abs(inner) * wide, 0, 1)
+        kerb = clip01(0.5 + 0.45 * self.unit - np.abs(inner) * wide)
         return color + 0.8 * kerb * (np.array((0.80, 0.78, 0.74), f32)[:, None, None] - color)
 
     def water(self, top, class_id, bottom=None, *, sun=None, bank=True, inside=None):
@@ -114,21 +114,21 @@ class Ground:
         if rows.start >= rows.stop:
             return
         y = self.canvas.y[rows]
-        alpha = np.clip(y - top + 0.5, 0, 1)
+        alpha = clip01(y - top + 0.5)
         if bank:  # a line of stones or sand
-            sand = np.array(_rgb(pick(self.rng, ("8d8272", "b5a582", "77706a"))), f32)[:, None, None]
+            sand = np.array(rgb(pick(self.rng, ("8d8272", "b5a582", "77706a"))), f32)[:, None, None]
             edge = slice(max(rows.start - int(1.6 * unit) - 1, 0), rows.stop)
-            self.canvas.cover(np.clip(self.canvas.y[edge] - top + 1.3 * unit, 0, 1), sand, None, edge)
+            self.canvas.cover(clip01(self.canvas.y[edge] - top + 1.3 * unit), sand, None, edge)
         ripple = self.field(rows, 0.8, 11, 2)
         swell = self.field(rows, 4, 40)[0]
         near = self.depth[rows]
-        deep = np.array(_rgb(self.deep), f32)[:, None, None] * (0.85 + 0.1 * swell)
+        deep = np.array(rgb(self.deep), f32)[:, None, None] * (0.85 + 0.1 * swell)
         color = self._mirror(rows, top, deep, 0.78 - 0.42 * near, ripple[0])
         color = color * (1 + 0.06 * ripple[0] * (0.4 + near))
         glint = np.clip(ripple[1] - 0.75, 0, 0.5) * (0.25 + 0.5 * near)
         color = color + glint * (self.mood.shining(self.mood.middle)[:, None, None] + 0.25 - color)
         if sun is not None and sun[1] is not None:
-            path = np.exp(-(((self.canvas.x - sun[0]) / ((3 + 14 * near) * unit)) ** 2)) * np.clip(ripple[1] + 0.25, 0, 1)
+            path = np.exp(-(((self.canvas.x - sun[0]) / ((3 + 14 * near) * unit)) ** 2)) * clip01(ripple[1] + 0.25)
             color = color + 0.8 * path * (sun[1][:, None, None] - color)
         shore = np.exp(-np.maximum(y - top, 0) / (1.2 * unit))
         color = color * (1 - 0.35 * shore)

@@ -1,0 +1,163 @@
+"""A headless Chromium, a JupyterLab, and pages in both. The browser lives for one test file: while it runs, no asyncio loop can start."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
+FLAGS += ["--disable-component-update", "--disable-sync", "--force-color-profile=srgb"]
+LAB_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Light", "adaptive-theme": False},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is in the page
+}
+RUN_ALL = """async () => {
+    const app = window.jupyterapp;
+    await app.restored;
+    const panel = app.shell.currentWidget;
+    await panel.context.ready;
+    await panel.revealed;
+    await panel.sessionContext.ready;
+    await app.commands.execute("notebook:run-all-cells");
+    return panel.content.widgets.flatMap((cell) => cell.model.outputs?.toJSON() ?? [])
+        .filter((output) => output.output_type === "error").map((output) => `${output.ename}: ${output.evalue}`);
+}"""
+ASK_KERNEL = """async (code) => {
+    const run = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code });
+    let said = "";
+    run.onIOPub = (message) => { if (message.header.msg_type === "stream") said += message.content.text; };
+    await run.done;
+    return said.trim();
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def bare_page(browser):
+    """bare_page(widget, ..., dark=False, width=900, motion="reduce", javascript=True) -> page with nothing but those widgets.
+
+    At the end of the test: no script error, no console message above info, no request left the page.
+    """
+    contexts, trouble = [], []
+
+    def open_page(*widgets, dark=False, width=900, motion="reduce", javascript=True):
+        view = {"viewport": {"width": width, "height": 800}, "reduced_motion": motion, "java_script_enabled": javascript}
+        contexts.append(browser.new_context(**view))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("request", lambda request: trouble.append(request.url) if not request.url.startswith("data:") else None)
+        body = "\n".join(widget.html() for widget in widgets)
+        theme = "dark" if dark else "light"
+        page.set_content(f'<!doctype html><html data-theme="{theme}"><meta charset="utf-8"><body>{body}</body></html>')
+        if javascript:
+            page.wait_for_function(f"() => document.querySelectorAll('[data-mounted]').length === {len(widgets)}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A JupyterLab of its own settings on a free port: its address and its root folder."""
+    base = tmp_path_factory.mktemp("jupyter")
+    root = base / "root"
+    root.mkdir()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    kinds = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    for name in (*kinds, "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"):
+        env[name] = str(base / name)
+        (base / name).mkdir()
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [env.get("PYTHONPATH")])])
+    overrides = base / "JUPYTER_CONFIG_DIR" / "labconfig" / "default_setting_overrides.json"
+    overrides.parent.mkdir()
+    overrides.write_text(json.dumps(LAB_SETTINGS))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}", "--IdentityProvider.token="]
+    command += ["--ServerApp.disable_check_xsrf=True", "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    log = base / "lab.log"
+    with log.open("w") as out:
+        server = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    _wait_until_up(f"{url}/api/status", server, log)
+    yield url, root
+    os.killpg(server.pid, signal.SIGTERM)  # its own group: the server and its kernels
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _wait_until_up(address, server, log, patience=90):
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + patience
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            return ask.open(address, timeout=2).close()
+        except OSError:
+            time.sleep(0.1)  # between two questions, not instead of one
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGKILL)
+    return pytest.fail(f"JupyterLab did not come up:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def notebook(lab, browser):
+    """notebook("source", "source", ...) -> page of a JupyterLab that has run these cells; page.ask(code) runs code in its kernel.
+
+    At the end of the file: no script error, and nothing was asked of another machine.
+    """
+    url, root = lab
+    pages, trouble = [], []
+
+    def open_notebook(*sources):
+        name = f"test_{len(pages)}.ipynb"
+        cells = [nbformat.v4.new_code_cell(source, id=f"cell-{i}") for i, source in enumerate(sources)]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), root / name)
+        context = browser.new_context(viewport={"width": 1280, "height": 1600}, reduced_motion="reduce")
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        elsewhere = lambda address: not address.startswith((url, "data:", "blob:"))  # noqa: E731
+        page.route(elsewhere, lambda route: (trouble.append(route.request.url), route.abort()))
+        page.goto(f"{url}/doc/tree/{name}?reset")
+        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context")
+        assert page.evaluate(RUN_ALL) == []
+        page.ask = lambda code: page.evaluate(ASK_KERNEL, code)
+        pages.append(page)
+        return page
+
+    yield open_notebook
+    for page in pages:
+        page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+        page.context.close()
+    assert trouble == []
