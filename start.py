@@ -97,7 +97,7 @@ REMEDIES = {  # what pip, venv, JupyterLab or the system print: the sentence
 }
 NO_NETWORK = (
     r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolution|name resolution|getaddrinfo|ProxyError"
-    r"|Connection (refused|reset)|connection broken|Network is unreachable|timed out"
+    r"|Connection (refused|reset)|connection broken|Network is unreachable|timed out|found for setuptools"
 )
 NO_ENSUREPIP = (
     "this Python cannot make environments (it has no ensurepip): on Debian or Ubuntu run "
@@ -231,6 +231,13 @@ def only_one(folder):
         os.close(handle)
 
 
+def check_disk(folder, gigabytes):
+    """Stop before the minutes of installing rather than after them."""
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < gigabytes:
+        raise Stop(f"the disk is nearly full: make room, {free:.1f} of {gigabytes} GB are free at {folder}")
+
+
 def make_venv(venv, ours):
     """An empty environment with pip in the folder `venv`; a half-made one of ours is removed first."""
     present = list(venv.iterdir())
@@ -244,10 +251,12 @@ def make_venv(venv, ours):
                     shutil.rmtree(entry)
                 elif entry.name != STAMP:
                     entry.unlink()
+    check_disk(venv, 3)
     with step(f"making an environment in {venv} (Python {platform.python_version()})"):
-        done = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
+        command = [sys.executable, "-m", "venv", venv]
+        done = subprocess.run(command, capture_output=True, text=True, env=child_environment())
         said = done.stdout + done.stderr
-        if done.returncode and re.search("ensurepip|No module named", said):
+        if done.returncode and re.search("ensurepip is not|No module named", said):
             raise Stop(NO_ENSUREPIP.format(*sys.version_info[:2]))
         if done.returncode or python_version(venv_python(venv)) is None:
             last = (said.strip().splitlines() or ["its Python does not run"])[-1]
@@ -264,6 +273,7 @@ def pip(python, log, *arguments):
     streams = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
     with open(log, "a", encoding="utf-8") as file:
         print("\n$", *command, file=file, flush=True)
+        print(end="\n" * terminal)
         process = subprocess.Popen(command, cwd=ROOT, env=child_environment(), **streams)
         try:
             for line in process.stdout:
@@ -271,14 +281,14 @@ def pip(python, log, *arguments):
                 lines.append(line)
                 doing = re.match(r"\s*(Collecting|Downloading|Installing|Building) (\S+)", line)
                 if doing and terminal:
-                    print(f"\r\033[K  {doing[1].lower()} {doing[2][:60]} ", end="", flush=True)
+                    print(f"\r  {doing[1].lower()} {doing[2][:60]:<60}", end="", flush=True)
             failed = process.wait()
         except BaseException:
             process.kill()
             process.wait()
             raise
     if terminal:
-        print("\r\033[K  ", end="")
+        print(f"\r{'':<76}\r  ", end="")
     return explain("".join(lines), log) if failed else None
 
 
@@ -305,9 +315,8 @@ def install(venv, dev, torch, fresh):
         if reason:
             print(f"  download.pytorch.org {reason}: taking the ordinary wheels, which give the same results")
             used = "default"
-    free, needed = shutil.disk_usage(venv).free, 9e9 if used == "default" and sys.platform == "linux" else 3e9
-    if fresh and free < needed:
-        raise Stop(f"the disk is nearly full: make room, {free / 1e9:.1f} of {needed / 1e9:.0f} GB are free at {venv}")
+    if fresh and used == "default" and sys.platform == "linux":
+        check_disk(venv, 9)
     what = ["-e", ".[dev]"] if dev else ["-r", "requirements.txt"]
     with step(f"installing the tested packages{' and those of the tests' if dev else ''} (2 to 10 minutes when new)"):
         failure = pip(python, log, "-c", "constraints.txt", *what)
@@ -365,9 +374,12 @@ def free_name(path):
 
 
 def fill_work():
-    """Copy what is new, update the copies that were not edited, offer a changed original beside an edited copy."""
+    """Copy what is new, update the copies that were not edited, put a changed original beside an edited copy.
+
+    Returns a sentence for each of those.
+    """
     WORK.mkdir(exist_ok=True)
-    known = read_json(WORK / ".copied.json")
+    known, news = read_json(WORK / ".copied.json"), []
     for name in originals():
         key, target, original = name.as_posix(), WORK / name, essence(ROOT / name)
         record, mine = known.get(key, {}), essence(target) if target.exists() else None
@@ -380,8 +392,9 @@ def fill_work():
             beside = free_name(target.with_name(f"{target.stem}.new{target.suffix}"))
             copy(ROOT / name, beside)
             known[key] = {**record, "offered": original}
-            print(f"\n  {key} has a new version. You edited yours, so it stays; the new one is {beside.name} beside it")
+            news.append(f"{key} has a new version; you edited yours, so it stays, and the new one is {beside.name}")
     write_json(WORK / ".copied.json", known)
+    return news
 
 
 def reset(number):
@@ -406,9 +419,9 @@ def reset(number):
 # ---------------------------------------------------------------- JupyterLab
 
 
-def choose_port(asked):
+def choose_port(asked, first=8888):
     """The port asked for, or the first free one from 8888 on."""
-    for port in [asked] if asked else range(8888, 8988):
+    for port in [asked] if asked else range(first, first + 100):
         with socket.socket() as trial:
             if os.name != "nt":  # there it would allow a port that is in use
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -418,10 +431,10 @@ def choose_port(asked):
                 if asked and error.errno == errno.EACCES:
                     raise Stop(f"port {port} is reserved for the system: give --port a number above 1023") from None
                 continue
-        if not asked and port != 8888:
-            print(f"port 8888 is taken: using {port}")
+        if not asked and port != first:
+            print(f"port {first} is taken: using {port}")
         return port
-    raise Stop(f"port {asked or '8888 to 8987'} is taken: give --port another number, or leave it out")
+    raise Stop(f"port {asked or f'{first} to {first + 99}'} is taken: give --port another number, or leave it out")
 
 
 def lab(python, port, browser):
@@ -443,8 +456,11 @@ def lab(python, port, browser):
                 wait_until_ready(server, f"http://127.0.0.1:{port}/api", log)
             print(f"JupyterLab is ready, in work/: http://127.0.0.1:{port}{page}?token={token}")
             print("Stop it with Ctrl-C.", flush=True)
-            server.wait()
-            raise Stop(f"JupyterLab ended by itself (exit code {server.returncode}): run start.py again, or see {log}")
+            with contextlib.suppress(KeyboardInterrupt):
+                code = server.wait()
+                if code:
+                    raise Stop(f"JupyterLab ended with exit code {code}: run start.py again, or see {log}")
+            print("\nJupyterLab has stopped")
         finally:
             if os.name != "nt":  # there Ctrl-C reached it already
                 server.terminate()
@@ -515,7 +531,8 @@ def run(args):
     if args.command == "build":
         return subprocess.run([python, "-m", "authoring.build"], cwd=ROOT, env=child_environment()).returncode
     with step("filling work/ with lessons and exercises"):
-        fill_work()
+        news = fill_work()
+    print(*news, sep="\n", end="\n" if news else "")
     return lab(python, port, not args.no_browser)
 
 

@@ -22,7 +22,7 @@ def parts(quick: bool, require: str) -> list[tuple[str, list[list[str]]]]:
     needs = ["--require", require] if require else []
     elsewhere = [f"--ignore=tests/{folder}" for folder in OWN_PART]
     # Committed notebooks hold no outputs, so nbval compares nothing: a cell passes if it runs, its asserts included.
-    nbval = [*pytest, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    nbval = [*pytest, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
     notebooks = ["lessons/00_start_here.ipynb"] if quick else ["lessons", "solutions", "exercises", *two]
     every = [
         ("ruff", [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]),

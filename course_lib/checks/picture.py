@@ -6,14 +6,14 @@ import io
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from course_lib.checks.compare import agree
 from course_lib.grading.words import as_array, number
 
 WINDOW = 128  # larger arrays are cut around the first difference
-NUMBERS = 10  # up to this many rows and columns, every cell shows its number
+NUMBERS = 8  # up to this many rows and columns, every cell shows its number
 FRAMES = 24  # up to this many, every wrong cell has a frame
 WRONG = "#D55E00"  # vermillion of Okabe and Ito
 _DPI = 160  # drawn finer than the 96 dots per inch at which it is shown
@@ -132,16 +132,18 @@ def _cells(axis, array, cmap: str, low: float, high: float, wrong) -> None:
     axis.spines[:].set_visible(False)
     if max(array.shape) > FRAMES:
         return
+    if wrong is not None:
+        corners = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * 0.45
+        squares = np.argwhere(wrong)[:, None, ::-1] + corners  # (x, y) of each corner
+        axis.add_collection(PolyCollection(squares, facecolors="none", edgecolors=WRONG, linewidths=1.8))
+    if max(array.shape) > NUMBERS:
+        return
     for row, column in np.ndindex(array.shape):
-        if max(array.shape) <= NUMBERS:
-            shade = colors((values[row, column] - low) / (high - low))
-            dark = np.dot(shade[:3], (0.299, 0.587, 0.114)) < 0.5
-            color = "white" if dark else "black"
-            axis.text(column, row, _short(values[row, column]), ha="center", va="center", fontsize=8, color=color)
-        if wrong is not None and wrong[row, column]:
-            axis.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, ec=WRONG, lw=1.8))
+        shade = colors((values[row, column] - low) / (high - low))
+        color = "white" if np.dot(shade[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
+        axis.text(column, row, _short(values[row, column]), ha="center", va="center", fontsize=8, color=color)
 
 
 def _short(value: float) -> str:
-    text = number(round(value, 2)).removesuffix(".0")
+    text = number(round(value, 2) + 0.0).removesuffix(".0")
     return text if len(text) <= 5 else f"{value:.0e}"

@@ -90,7 +90,7 @@ def _table(caption: str, header: tuple[str, ...], rows: list[str]) -> str:
         f'<th scope="col" style="{_CELL};border-top:none;{_QUIET};font-weight:400">{name}</th>' for name in header
     )
     body = "".join(f'<tr style="background:none">{row}</tr>' for row in rows)
-    style = "border-collapse:collapse;border:none;margin:0;font-size:14px;color:inherit;width:100%"
+    style = "border-collapse:collapse;border:none;margin:0;font-size:14px;color:inherit;width:100%;table-layout:auto"
     return f'<table style="{style}">{caption}<thead><tr style="background:none">{cells}</tr></thead><tbody>{body}</tbody></table>'
 
 

@@ -7,6 +7,7 @@ from . import fetch
 from .camvid import CamVid
 from .cells import Cells
 from .isbi2012 import ISBI2012
+from .photographs import Photographs
 from .real import available, data_root, real_or_generated
 from .sample import FILL, VOID, collate, sample, settle
 from .scenes import Scenes
@@ -17,6 +18,7 @@ __all__ = [
     "VOID",
     "CamVid",
     "Cells",
+    "Photographs",
     "Scenes",
     "available",
     "collate",

@@ -14,7 +14,7 @@ SMALLEST, LARGEST = 64, 512
 class Picture:
     """One drawn picture, as compact as it is cached.
 
-    image (H, W, 3) uint8; semantic (H, W) uint8; ids (H, W) uint16, 0 = no object; id_classes: class of objects 1 ... M;
+    image (H, W, 3) uint8; semantic (H, W) uint8; ids (H, W) uint8, 0 = no object; id_classes: class of objects 1 ... M;
     parts (H, W) uint8 or None; numbers: one float per object that a variant wants to report, or None.
     """
 
@@ -41,9 +41,11 @@ class Generated:
 
     def picture(self, index: int) -> Picture:
         """Picture `index` as compact numpy arrays, before any transform. Raises IndexError beyond -n ... n - 1."""
-        i = operator.index(index)
+        i = _whole(self.name, "index", index)
         if not -self.n <= i < self.n:
-            raise IndexError(f"{self.name}: index {i} is out of range; the set has {self.n} pictures, 0 to {self.n - 1}")
+            raise IndexError(
+                f"{self.name}: index {i} is out of range; the set has {self.n} pictures, 0 to {self.n - 1}"
+            )
         i %= self.n
         if i not in self._cache:
             self._cache[i] = self._draw(np.random.default_rng([self.seed, i, self._tag]), *self.size)
@@ -55,12 +57,12 @@ class Generated:
         return sample(p.image, p.semantic, p.ids, p.id_classes, parts=p.parts, transform=self.transform)
 
 
-def _whole(name, argument, value, least) -> int:
+def _whole(name, argument, value, least=None) -> int:
     try:
         whole = operator.index(value)
     except TypeError:
         raise TypeError(f"{name}: {argument} is {value!r}; it must be a whole number") from None
-    if whole < least:
+    if least is not None and whole < least:
         raise ValueError(f"{name}: {argument} is {whole}; it must be at least {least}")
     return whole
 

@@ -37,7 +37,9 @@ def sample(image, semantic, ids=None, id_classes=(), *, parts=None, transform=No
         raise ValueError(f"sample: image is {image.dtype} of shape {image.shape}; it must be uint8 (H, W, 3)")
     for name, array in (("semantic", semantic), ("ids", ids), ("parts", parts)):
         if array is not None and array.shape != image.shape[:2]:
-            raise ValueError(f"sample: {name} has shape {array.shape}, the image has (H, W) = {image.shape[:2]}; they must match")
+            raise ValueError(
+                f"sample: {name} has shape {array.shape}, the image has (H, W) = {image.shape[:2]}; they must match"
+            )
 
     picture = torch.from_numpy(image).permute(2, 0, 1).float().div_(255)
     target = {"semantic": tv_tensors.Mask(_int64(semantic))}
@@ -113,7 +115,9 @@ def collate(samples):
     images, targets = zip(*samples, strict=True)
     shapes = {tuple(image.shape) for image in images}
     if len(shapes) > 1:
-        raise ValueError(f"collate: the pictures have shapes {sorted(shapes)}; resize or crop them to one size in the transform")
+        raise ValueError(
+            f"collate: the pictures have shapes {sorted(shapes)}; resize or crop them to one size in the transform"
+        )
     batch = {}
     for key in targets[0]:
         values = [target[key].as_subclass(torch.Tensor) for target in targets]

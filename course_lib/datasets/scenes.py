@@ -1,39 +1,48 @@
-"""Generated street and river scenes (placeholder drawing while the real one is written)."""
+"""Generated scenes: the course's default pictures, drawn on demand, with every ground truth. The variants:
 
-import numpy as np
+street      nine classes; town, park, river and road in changing light, season and weather, with occlusion
+parts       the same world from nearer; the target also has `parts`, a map of what the things are made of
+context     the same vehicle is a car or a boat; only what stands on the horizon decides
+mosaic      four context worlds in one picture, each with its own cue
+multiscale  balloons, kites and blimps of 5 to 60 units, told apart by outline alone
 
-from .generated import Generated, Picture
+A picture of 96 x 96 has units of one pixel; larger ones show things larger, in the same world: unit = sqrt(height * width) / 96.
+"""
 
-CLASSES = ("sky", "building", "tree", "grass", "road", "water", "car", "person", "boat")
-COLORS = (
-    (86, 180, 233),
-    (153, 112, 96),
-    (0, 110, 70),
-    (140, 200, 90),
-    (110, 110, 118),
-    (0, 90, 178),
-    (213, 60, 50),
-    (240, 200, 60),
-    (245, 245, 250),
-)
-VARIANTS = ("street", "context", "mosaic", "multiscale", "parts")
+from . import context, multiscale, street
+from .generated import Generated
 
-
-def _placeholder(rng, height, width):
-    image = np.full((height, width, 3), 128, np.uint8)
-    semantic = np.zeros((height, width), np.uint8)
-    semantic[height // 2 :] = 4
-    ids = np.zeros((height, width), np.uint16)
-    for k, c in ((1, 6), (2, 7)):
-        y, x = int(rng.integers(height // 2, height - 12)), int(rng.integers((k - 1) * width // 2, k * width // 2 - 20))
-        ids[y : y + 10, x : x + 18], semantic[y : y + 10, x : x + 18] = k, c
-    image[:] = np.array(COLORS, np.uint8)[semantic] // 2 + rng.integers(0, 60, (height, width, 1), dtype=np.uint8)
-    return Picture(image, semantic, ids, (6, 7))
+VARIANTS = {
+    "street": (street, street.draw, 0),
+    "parts": (street, street.draw_parts, 1),
+    "context": (context, context.draw, 2),
+    "mosaic": (context, context.draw_mosaic, 3),
+    "multiscale": (multiscale, multiscale.draw, 4),
+}
 
 
 class Scenes(Generated):
-    classes, colors, things = CLASSES, COLORS, frozenset({6, 7, 8})
+    """n scenes of one variant. size: pixels, one number or (height, width), each 64 ... 512; seed: a whole number >= 0.
+
+    transform(image, target) -> (image, target): a torchvision.transforms.v2 transform; fill masks with `datasets.FILL`.
+    Has `classes`, `colors`, `things`; variant "parts" also `part_classes` (0 is "no part"), with target["parts"] int64 (H, W).
+    Raises ValueError or TypeError for what does not fit.
+    """
 
     def __init__(self, n=320, size=96, *, variant="street", seed=0, transform=None):
-        super().__init__("Scenes", n, size, seed, transform, _placeholder, 0)
+        if variant not in tuple(VARIANTS):
+            raise ValueError(f"Scenes: variant is {variant!r}; it must be one of {', '.join(VARIANTS)}")
+        world, draw, tag = VARIANTS[variant]
+        super().__init__("Scenes", n, size, seed, transform, draw, tag)
         self.variant = variant
+        self.classes, self.colors, self.things = world.CLASSES, world.COLORS, world.THINGS
+        if variant == "parts":
+            self.part_classes = street.PART_CLASSES
+
+    def cue_distance(self, index: int) -> tuple[float, ...]:
+        """Variants "context" and "mosaic": for each object of picture `index` (before any transform), the least distance in pixels
+        from its mask to what decides its class. A network must see that far from some pixel of the object."""
+        distances = self.picture(index).numbers
+        if distances is None:
+            raise ValueError(f"Scenes.cue_distance: variant {self.variant!r} has no cue; use context or mosaic")
+        return distances

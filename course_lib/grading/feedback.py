@@ -22,7 +22,7 @@ def evidence(outcome, name: str) -> list[tuple[str, str]]:
     if outcome.given:
         expression = call(name, outcome.given)
         rows.append(
-            ("input", expression or "; ".join(f"{key} = {brief(value)}" for key, value in outcome.given.items()))
+            ("input", expression or "\n".join(f"{key} = {brief(value)}" for key, value in outcome.given.items()))
         )
     if outcome.got is not None:
         rows.append(("returned", brief(outcome.got, lines=True)))

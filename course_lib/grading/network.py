@@ -93,7 +93,7 @@ def build(description: dict) -> nn.Module:
             warnings.simplefilter("ignore")
             return _build(description)
     except Exception as error:  # torch checks settings and state itself, in many ways
-        raise ValueError(f"the network cannot be built: {str(error)[:200]}") from None
+        raise ValueError(f"the network cannot be built ({type(error).__name__}: {str(error)[:200]})") from None
 
 
 def _build(description: dict) -> nn.Module:

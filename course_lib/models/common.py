@@ -32,10 +32,10 @@ def check_images(model: nn.Module, images: torch.Tensor, channels: int, smallest
         )
 
 
-def load_state(model: nn.Module, state: dict, name: str | None = None) -> None:
-    """Copy `state` into `model` if the keys and shapes are exactly its own, else ValueError naming those that are not.
+def check_state(model: nn.Module, state: dict, name: str) -> None:
+    """Raise ValueError unless the keys and shapes of `state` are the model's own; it names missing, extra, misshapen keys.
 
-    BatchNorm's `num_batches_tracked` may be absent, as in files older than that buffer. Nothing is copied on an error.
+    BatchNorm's `num_batches_tracked` may be absent, as in files older than that buffer.
     """
     own = model.state_dict()
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
@@ -51,5 +51,10 @@ def load_state(model: nn.Module, state: dict, name: str | None = None) -> None:
         if keys
     ]
     if troubles:
-        raise ValueError(f"{name or type(model).__name__}: these weights are of another model: {'; '.join(troubles)}")
+        raise ValueError(f"{name}: these weights are of another model: {'; '.join(troubles)}")
+
+
+def load_state(model: nn.Module, state: dict, name: str | None = None) -> None:
+    """Copy `state` into `model`, which keeps its types; nothing is copied if `check_state` finds another model's keys."""
+    check_state(model, state, name or type(model).__name__)
     model.load_state_dict(state, strict=False)

@@ -1,6 +1,6 @@
 """Figures whose pictures lie on whole pixels of the page, so that one-pixel contours survive.
 
-All sizes are pixels at 100 dots per inch. A row is at most 960 pixels wide, the width of a notebook cell.
+All sizes are pixels at 100 dots per inch. A row is at most 912 pixels wide, about the width of a notebook cell.
 """
 
 import math
@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from .legends import key
 from .marks import name_regions, number_masks, number_regions
 from .palettes import PETROFF10, label_map, panoptic_rgb, semantic_rgb
-from .pictures import as_rgb, fit, fit_labels, outline, overlay_rgb
+from .pictures import TALLEST, as_rgb, fit, fit_labels, outline, overlay_rgb
 
 DPI = 100
-WIDTH = 960
+WIDTH = 912
 GAP = 8
 LINE = 17  # height of one line of text
 TEXT = {"fontsize": 9, "color": "#222222"}
@@ -35,7 +35,7 @@ def contact_sheet(images, titles=None, columns: int = 4) -> Figure:
 
 
 def side_by_side(images, titles=None) -> Figure:
-    """Images in one row, as large as the page allows (a single one at most 480 pixels wide); else as `contact_sheet`."""
+    """Images in one row, as large as the page allows (a single one takes half of it); else as `contact_sheet`."""
     images = list(images)
     return contact_sheet(images, titles, columns=max(len(images), 2))
 
@@ -46,7 +46,7 @@ def overlay(image, semantic, classes, colors, alpha: float = 0.5) -> Figure:
     image: (3, H, W) in [0, 1]. semantic: (H, W) integers, 255 = void (untinted). classes: names; colors: (r, g, b) in
     0..255, one for each class. alpha: share of the class color. With more than ten classes the regions carry their names.
     """
-    target = WIDTH // 2
+    target = TALLEST
     fig, axes = sheet(
         [overlay_rgb(image, semantic, colors, alpha, target)], None, 1, *key(semantic, classes, colors, target)
     )

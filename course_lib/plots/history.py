@@ -19,7 +19,7 @@ def curves(history) -> Figure:
     if not history.loss:
         raise ValueError("curves: history has no steps; train for at least one step")
     numbers = _series(history)
-    fig = Figure(figsize=(9.4 if numbers else 5.2, 3.2), dpi=100, layout="constrained")
+    fig = Figure(figsize=(9.1 if numbers else 5.2, 3.2), dpi=100, layout="constrained")
     axes = fig.subplots(1, 2 if numbers else 1, squeeze=False)[0]
     parts = history.losses if len(history.losses) > 1 else {}
     axes[0].plot(range(1, len(history.loss) + 1), history.loss, color="#BBBBBB", linewidth=0.8, label="each step")

@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 from .palettes import VOID, label_map, semantic_rgb
 
 TALLEST = 480  # pixels
+TILE = 218  # width of a column when a contact sheet has four, so that an overlay is not shrunk again
 
 
 def as_rgb(image) -> np.ndarray:
@@ -87,7 +88,7 @@ def hatch(height: int, width: int, *, rising: bool = True, period: int = 6) -> n
     return (x + y if rising else x - y) % period < 2
 
 
-def overlay_rgb(image, semantic, colors, alpha: float = 0.5, width: int = 240) -> np.ndarray:
+def overlay_rgb(image, semantic, colors, alpha: float = 0.5, width: int = TILE) -> np.ndarray:
     """The image tinted with its classes, with contours, at its size on the page (at most `width` pixels wide).
 
     image: as in `as_rgb`. semantic: (H, W) integers, 255 = void, which stays untinted. colors: one (r, g, b) in 0..255

@@ -5,8 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-SMALL = 150_000  # bytes; a larger picture, one with photographs in it, is reduced to a palette
-FLAT = 32  # palette entries kept for colors that fill areas
+SMALL = 150_000  # bytes; a larger picture, usually one of photographs, is reduced to a palette
+COLORS = (192, 72)  # of that palette, besides at most
+FLAT = 32  # entries for the colors that fill areas
 
 
 def to_png(fig) -> tuple[bytes, int, int]:
@@ -18,8 +19,9 @@ def to_png(fig) -> tuple[bytes, int, int]:
     fig.savefig(drawn, format="png", dpi=fig.dpi, bbox_inches=None if fits else "tight", **options)
     picture = Image.open(drawn).convert("RGB")
     png = _encode(picture)
-    if len(png) > SMALL:
-        png = _encode(_palette(picture, 256 if len(png) < 3 * SMALL else FLAT + 48))
+    for colors in COLORS:
+        if len(png) > SMALL:
+            png = _encode(_palette(picture, colors))
     return png, *picture.size
 
 
@@ -29,20 +31,25 @@ def _encode(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _palette(picture: Image.Image, colors: int) -> Image.Image:
-    """The picture with at most `colors` colors; the commonest of those that fill rows of eight pixels stay exact."""
+def _palette(picture: Image.Image, count: int) -> Image.Image:
+    """The picture with about `count` colors; the commonest of those that fill rows of eight pixels stay exact.
+
+    An octree, since it keeps rare colors: median cut gives nearly all its colors to the commonest surface. Dithered, or skies
+    would fall into bands.
+    """
     rgb = np.asarray(picture).astype(np.int32)
     packed = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
     same = packed[:, :-1] == packed[:, 1:]
     runs = np.lib.stride_tricks.sliding_window_view(same, 7, axis=1).all(-1)
     values, counts = np.unique(packed[:, : runs.shape[1]][runs], return_counts=True)
-    flat = np.sort(values[np.argsort(-counts)[:FLAT]])
+    flat = np.union1d(values[np.argsort(-counts)[:FLAT]], [0xFFFFFF])
 
-    reduced = picture.quantize(colors - len(flat), dither=Image.Dither.NONE)
+    colors = picture.quantize(count, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    reduced = picture.quantize(palette=colors, dither=Image.Dither.FLOYDSTEINBERG)
     indices = np.asarray(reduced) + np.uint8(len(flat))
     place = np.searchsorted(flat, packed).clip(max=len(flat) - 1)
     indices = np.where(flat[place] == packed, place, indices).astype(np.uint8)
-    result = Image.fromarray(indices, mode="P")
+    result = Image.fromarray(indices)
     table = np.stack([flat >> 16, (flat >> 8) & 255, flat & 255], 1).ravel().tolist()
-    result.putpalette(table + reduced.getpalette()[: 3 * (colors - len(flat))])
+    result.putpalette(table + colors.getpalette()[: 3 * count])
     return result

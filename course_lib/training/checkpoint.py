@@ -15,23 +15,25 @@ from safetensors.torch import save_file
 from torch import nn
 
 import course_lib
-from course_lib.models.common import load_state
+from course_lib.models.common import check_state, load_state
 
 
-def save_weights(model: nn.Module, path, *, half: bool = False, command: str = "", **info) -> None:
+def save_weights(
+    model: nn.Module, path, *, dtype: torch.dtype | None = None, command: str = "", info: dict | None = None
+) -> None:
     """Write the model's parameters and buffers to `path` (.safetensors), atomically.
 
-    half: store the parameters as float16 (half the bytes; buffers, such as batch statistics, keep their type).
-    command: the command that made the weights; it and `info` (anything that has a str) can be read by `weights_info`.
-    Raises ValueError if a parameter does not fit float16, OSError with one sentence if the file cannot be written.
+    dtype: how parameters are stored, as torch.float16 for half the bytes; buffers, such as batch statistics, keep their type.
+    command: the command that made the weights; it and `info` (values with a str) are what `weights_info` reads.
+    Raises ValueError if a parameter is too large for `dtype`, OSError with one sentence if the file cannot be written.
     """
     tensors = model.state_dict()
-    if half:
+    if dtype is not None:
         for key, parameter in model.named_parameters():
-            tensors[key] = parameter.half()
+            tensors[key] = parameter.to(dtype)
             if parameter.isfinite().all() and not tensors[key].isfinite().all():
-                raise ValueError(f"save_weights: {key} has values beyond float16 (65504); use half=False")
-    text = {name: str(value) for name, value in info.items()}
+                raise ValueError(f"save_weights: {key} has values beyond the range of {dtype}")
+    text = {name: str(value) for name, value in (info or {}).items()}
     write(Path(path), tensors, {"kind": "weights", "command": command, **text})
 
 
@@ -98,8 +100,8 @@ class Checkpoint:
                 self.damaged |= path == self.path
                 print(f"fit: {error}" + ("; using the previous one" if path != found[-1] else ""))
                 continue
-            self._check(path, text)
-            load_state(model, part(tensors, "model."), f"fit: checkpoint {path.name}")
+            self._check(path, text, model, part(tensors, "model."))
+            load_state(model, part(tensors, "model."))
             slots: dict[int, dict] = {}
             for key, value in part(tensors, "optimizer.").items():
                 index, name = key.split(".", 1)
@@ -115,9 +117,10 @@ class Checkpoint:
             raise ValueError(f"fit: no checkpoint of {self.path} can be read; delete the file to start anew")
         return False
 
-    def _check(self, path: Path, text: dict) -> None:
+    def _check(self, path: Path, text: dict, model: nn.Module, state: dict) -> None:
         if text.get("kind") != "training":
             raise ValueError(f"fit: checkpoint {path.name} holds no training run; choose another file name")
+        check_state(model, state, f"fit: checkpoint {path.name}")
         stored = json.loads(text["settings"])
         differing = [f"{k}={stored.get(k)}, not {v}" for k, v in self.settings.items() if stored.get(k) != v]
         if differing:

@@ -79,7 +79,8 @@ def fit(
             checkpoint, settings | {"samples": len(train), "trainable": sum(p.numel() for p in parameters)}
         )
         if store.resume(model, optimizer, scaler, history) and place.main:
-            print(f"fit: {store.path.name} continues after step {history.steps} of {steps}")
+            what = "continues after step" if history.steps < steps else "is complete, step"
+            print(f"fit: {store.path.name} {what} {history.steps} of {steps}")
     if place.largest(history.steps) != -place.largest(-history.steps):
         raise ValueError(f"fit: the processes see different files at {checkpoint}; use a folder that they share")
     place.share_state(model)
@@ -130,7 +131,7 @@ def fit(
                     best = metrics["miou"] > history.best_miou()
                     history.metrics.append({"step": history.steps, **metrics})
                     if store and place.main and best:
-                        save_weights(model, store.best, step=history.steps, miou=metrics["miou"])
+                        save_weights(model, store.best, info={"step": history.steps, "miou": metrics["miou"]})
                 overdue = time.perf_counter() - written > CHECKPOINT_SECONDS and all_finite(model)
                 if store and place.main and (last or validate or overdue):
                     store.save(model, optimizer, scaler, history)

@@ -35,7 +35,9 @@ def es_module(name: str) -> str:
 def format_number(value: float, digits: int = 2) -> str:
     """A number as the widgets print it (host.js, `format`): 3 -> "3", -0.5 -> "−0.50", with a true minus sign."""
     whole = round(value)
-    near = decimal.Decimal(value).quantize(decimal.Decimal(10) ** -digits, decimal.ROUND_HALF_UP)  # as JavaScript rounds
+    near = decimal.Decimal(value).quantize(
+        decimal.Decimal(10) ** -digits, decimal.ROUND_HALF_UP
+    )  # as JavaScript rounds
     text = str(whole if abs(value - whole) < 1e-9 else near)
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
 

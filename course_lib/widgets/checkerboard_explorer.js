@@ -1,4 +1,4 @@
-// Where do checkerboards come from? P holds { kernel, stride, padding, values: "ones" | "tent" | "random", seed, signal: "flat" | "hill" }.
+// Where do checkerboards come from? P holds { kernel, stride, padding, values: "uniform" | "bilinear" | "random", seed, signal: "flat" | "hill" }.
 // The same arithmetic in Python: checkerboard_explorer.py.
 
 const LETTERS = "abcdefghijklmnop";
@@ -25,8 +25,8 @@ export function randomValues(seed, count) {
 
 export function kernelValues(P) {
   const k = P.kernel;
-  if (P.values === "ones") return square(k, () => 1);
-  if (P.values === "tent") {
+  if (P.values === "uniform") return square(k, () => 1);
+  if (P.values === "bilinear") {
     const slope = Math.floor((k + 1) / 2);
     const tent = (a) => 1 - Math.abs(a - (k - 1) / 2) / slope;
     return square(k, (a, b) => tent(a) * tent(b));
@@ -122,7 +122,7 @@ export function verdict(P) {
   const stamps = `Every interior pixel gets ${list} stamp${even && counts[0] === 1 ? "" : "s"} (max/min ${ratio}); `;
   const divides = `${P.kernel} is ${P.kernel % P.stride ? "not " : ""}divisible by ${P.stride}.`;
   const strength = ripple(phaseSums(P));
-  const name = { ones: "Kernel of ones", tent: "Tent kernel", random: "Random kernel" }[P.values];
+  const name = { uniform: "Uniform kernel", bilinear: "Bilinear kernel", random: "Random kernel" }[P.values];
   const but = strength ? (even ? ", although every pixel gets equally many" : "") : even ? "" : ", although the counts differ";
   const shown = strength === Infinity ? "infinite (the mean is 0)" : strength.toFixed(2);
   const pattern = `${name}: ${strength ? "a pattern" : "no pattern"}${but}. Ripple ${shown} (std / |mean| of the phase sums).`;
@@ -170,7 +170,7 @@ function mapPicture(values, bars, [first, side], row) {
 export function render({ model, el }) {
   const root = card(el, "Checkerboard explorer");
   const sliders = [["kernel", "kernel", 1, 8], ["stride", "stride", 1, 4], ["padding", "padding", 0, 3]].map((s) => slider(model, ...s));
-  const kinds = options(model, "values", "kernel values", [["ones", "ones"], ["tent", "tent (bilinear)"], ["random", "random"]]);
+  const kinds = options(model, "values", "kernel values", [["uniform", "uniform"], ["bilinear", "bilinear"], ["random", "random"]]);
   const another = button("Another random kernel", () =>
     update(model, model.get("values") === "random" ? { seed: (model.get("seed") + 1) % 1000 } : { values: "random" }),
   );
@@ -179,11 +179,11 @@ export function render({ model, el }) {
   const phases = numberGrid();
   const pictures = ["counts", "response"].map((name) => {
     const caption = h("figcaption");
-    const hint = h("span", { class: "cw-hint" }, name === "counts" ? "Bars: stamps along one axis." : "Bars: the marked row.");
+    const hint = h("span", { class: "cw-hint" });
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("role", "img");
     svg.setAttribute("class", "cw-map");
-    return { caption, svg, node: h("figure", { class: "cw-figure cw-wide", "data-map": name }, caption, svg, hint) };
+    return { caption, hint, svg, node: h("figure", { class: "cw-figure cw-wide", "data-map": name }, caption, svg, hint) };
   });
   const words = { coverage: h("p"), pattern: h("p"), energy: h("p") };
   root.append(
@@ -221,8 +221,10 @@ export function render({ model, el }) {
     const o = outputSize(P);
     const drawn = [mapPicture(square(o, (r, c) => along[r] * along[c]), along, inside, -1), mapPicture(out, out[row], inside, row)];
     const captions = [`stamps per pixel, ${o}×${o}`, `output, ${o}×${o}`];
-    pictures.forEach(({ caption, svg, node }, index) => {
+    const signs = out.flat().some((v) => v < 0) ? " Blue is above 0, orange below." : "";
+    pictures.forEach(({ caption, hint, svg, node }, index) => {
       caption.textContent = captions[index];
+      hint.textContent = index ? `Bars: the marked row.${signs}` : "Bars: stamps along one axis.";
       svg.setAttribute("viewBox", drawn[index].viewBox);
       svg.setAttribute("aria-label", index ? `${found.pattern} ${found.energy}` : found.coverage);
       svg.innerHTML = drawn[index].content;

@@ -1,9 +1,9 @@
 """Where do checkerboards come from, the number of stamps or what is on them?
 
 Odena, Dumoulin and Olah (Deconvolution and Checkerboard Artifacts, 2016) count how many stamps reach each output pixel: when the stride
-does not divide the kernel, the counts alternate. That settles the case of a kernel of ones only. On a flat input an interior output pixel
+does not divide the kernel, the counts alternate. That settles the case of a uniform kernel only. On a flat input an interior output pixel
 is the sum of every stride-th kernel cell, one of stride × stride phase sums, and the pattern vanishes exactly when these are equal. A
-random kernel of an even coverage has a pattern; the tent (bilinear) kernel of 3 at stride 2 has none, though its coverage is uneven.
+random kernel of an even coverage has a pattern; the bilinear kernel of 3 at stride 2 has none, though its coverage is uneven.
 
 Two measures. The ripple, standard deviation / |mean| of the phase sums, belongs to kernel and stride alone. The AC energy at the period
 of the stride (`course_lib.ops.period_energy`) belongs to a picture: on a flat input it is 1 or 0, on a hill it says how much of the
@@ -25,7 +25,7 @@ from course_lib.widgets.base import BLUE, INK, VERMILLION, CourseWidget, es_modu
 from course_lib.widgets.drawing import number_grid, sheet, write
 
 LETTERS = "abcdefghijklmnop"
-KERNELS = {"ones": "Kernel of ones", "tent": "Tent kernel", "random": "Random kernel"}
+KERNELS = {"uniform": "Uniform kernel", "bilinear": "Bilinear kernel", "random": "Random kernel"}
 SIGNALS = ("flat", "hill")
 
 
@@ -47,7 +47,7 @@ class CheckerboardExplorer(CourseWidget):
     kernel = traitlets.Int(3, min=1, max=8).tag(sync=True)
     stride = traitlets.Int(2, min=1, max=4).tag(sync=True)
     padding = traitlets.Int(0, min=0, max=3).tag(sync=True)
-    values = traitlets.Enum(tuple(KERNELS), "ones").tag(sync=True)
+    values = traitlets.Enum(tuple(KERNELS), "uniform").tag(sync=True)
     seed = traitlets.Int(0, min=0, max=999, help="of the random kernel").tag(sync=True)
     signal = traitlets.Enum(SIGNALS, "flat", help="the input").tag(sync=True)
 
@@ -63,7 +63,7 @@ class CheckerboardExplorer(CourseWidget):
         if self.values == "random":
             return random_values(self.seed, k * k).reshape(k, k)
         tent = 1 - (torch.arange(k, dtype=torch.float64) - (k - 1) / 2).abs() / ((k + 1) // 2)
-        return torch.ones(k, k, dtype=torch.float64) if self.values == "ones" else torch.outer(tent, tent)
+        return torch.ones(k, k, dtype=torch.float64) if self.values == "uniform" else torch.outer(tent, tent)
 
     def response(self) -> Tensor:
         """The output (o, o) float64."""
@@ -82,11 +82,8 @@ class CheckerboardExplorer(CourseWidget):
 
     def phase_sums(self) -> Tensor:
         """What interior pixels of a flat input get, by phase: (stride, stride) float64 sums of every stride-th kernel cell."""
-        sums = torch.zeros(self.stride, self.stride, dtype=torch.float64)
-        for a, row in enumerate(self.kernel_values()):
-            for b, tap in enumerate(row):
-                sums[a % self.stride, b % self.stride] += tap
-        return sums
+        w, s = self.kernel_values(), self.stride
+        return torch.tensor([[w[a::s, b::s].sum().item() for b in range(s)] for a in range(s)], dtype=torch.float64)
 
     def ripple(self) -> float:
         """Standard deviation / |mean| of the phase sums: 0 without a pattern, infinite where the mean is 0."""
@@ -155,7 +152,8 @@ class CheckerboardExplorer(CourseWidget):
         ):
             write(ax, left, top - 0.14, caption, 8.5, weight="bold")
             self._map(ax, left, top, cell, values, bars)
-            note = "Bars: stamps along one axis." if bars is counts else "Bars: the marked row."
+            signs = " Blue is above 0, orange below." if (values < 0).any() else ""
+            note = "Bars: stamps along one axis." if bars is counts else f"Bars: the marked row.{signs}"
             write(ax, left, top + o * cell + 1.0, note, 8)
         ax.plot(6.24, top + (row + 0.5) * cell, ">", color=INK, markersize=4)
         return figure
@@ -166,7 +164,12 @@ class CheckerboardExplorer(CourseWidget):
         def look(r: int, c: int) -> dict[str, Any]:
             v, s = values[r, c].item(), self.stride
             tag = LETTERS[r % s * s + c % s] if s > 1 else None
-            return {"text": format_number(v), "tag": tag, "fill": VERMILLION if v < 0 else BLUE, "alpha": 0.45 * abs(v) / (peak or 1)}
+            return {
+                "text": format_number(v),
+                "tag": tag,
+                "fill": VERMILLION if v < 0 else BLUE,
+                "alpha": 0.45 * abs(v) / (peak or 1),
+            }
 
         return look
 
@@ -184,26 +187,37 @@ class CheckerboardExplorer(CourseWidget):
 
         number_grid(ax, left, top, cell, o, o, look)
         corner = (left + first * cell, top + first * cell)
-        ax.add_patch(Rectangle(corner, side * cell, side * cell, fill=False, edgecolor=INK, linewidth=1.4, linestyle=(0, (4, 2))))
+        ax.add_patch(
+            Rectangle(corner, side * cell, side * cell, fill=False, edgecolor=INK, linewidth=1.4, linestyle=(0, (4, 2)))
+        )
         high, low = max(bars.max().item(), 0), min(bars.min().item(), 0)
         unit = 0.55 / ((high - low) or 1)
         base = top + o * cell + 0.22 + high * unit
         labels = [format_number(v, 1) for v in bars.tolist()]
         for c, v in enumerate(bars.tolist()):
-            bar = Rectangle((left + (c + 0.1) * cell, base), 0.8 * cell, -v * unit, color=VERMILLION if v < 0 else BLUE, linewidth=0)
+            bar = Rectangle(
+                (left + (c + 0.1) * cell, base), 0.8 * cell, -v * unit, color=VERMILLION if v < 0 else BLUE, linewidth=0
+            )
             ax.add_patch(bar)
             if max(map(len, labels)) <= 4:
-                write(ax, left + (c + 0.5) * cell, base - v * unit + (0.06 if v < 0 else -0.06), labels[c], 4.8, ha="center")
+                write(
+                    ax,
+                    left + (c + 0.5) * cell,
+                    base - v * unit + (0.06 if v < 0 else -0.06),
+                    labels[c],
+                    4.8,
+                    ha="center",
+                )
         ax.plot([left, left + o * cell], [base, base], color="#8a8a8a", linewidth=0.8)
 
 
 def checkerboard_explorer(
-    kernel: int = 3, stride: int = 2, padding: int = 0, *, values: str = "ones", signal: str = "flat", seed: int = 0
+    kernel: int = 3, stride: int = 2, padding: int = 0, *, values: str = "uniform", signal: str = "flat", seed: int = 0
 ) -> CheckerboardExplorer:
     """An explorer of the pattern a transposed convolution leaves.
 
-    kernel 1..8, stride 1..4 and padding 0..3 are where its sliders start; values "ones", "tent" (bilinear) or "random" (of `seed`
-    0..999) fill the kernel; signal "flat" (all 1) or "hill" is the input. ValueError for anything else.
+    kernel 1..8, stride 1..4 and padding 0..3 are where its sliders start; values "uniform" (all 1), "bilinear" or "random" (of
+    `seed` 0..999) fill the kernel; signal "flat" (all 1) or "hill" is the input. ValueError for anything else.
     """
     limits = {"kernel": (kernel, 1, 8), "stride": (stride, 1, 4), "padding": (padding, 0, 3), "seed": (seed, 0, 999)}
     numbers = {name: whole_number("checkerboard_explorer", name, *limit) for name, limit in limits.items()}

@@ -107,7 +107,7 @@ export function render({ model, el }) {
   const root = card(el, "Deconvolution stepper");
   const sliders = SLIDERS.map((spec) => slider(model, ...spec));
   const view = options(model, "view", "view", [["stamps", "stamps"], ["zeros", "zero insertion"]]);
-  const buttons = [button("Reset", () => go(0)), button("Back", () => go(now.position - 1)), button("Step", () => go(now.position + 1))];
+  const buttons = [button("Reset", () => go(0)), button("Back", () => go(now.position - 1)), button("Step", () => go(now.position < now.last ? now.position + 1 : 1))];
   const play = button("Play", () => (timer ? pause() : start()));
   const progress = h("span", { class: "cw-progress" });
   const rule = h("p", { class: "cw-formula" });

@@ -4,10 +4,10 @@ Each input cell stamps its multiple of the kernel onto the output, `stride` cell
 shows the same output as an ordinary convolution: zeros between the input cells, a border, and the flipped kernel sliding over it.
 After the figures of Dumoulin and Visin, A guide to convolution arithmetic for deep learning (2016); unlike there, every number is shown.
 
-The browser computes all this in deconvolution_stepper.js; this file repeats it for the still picture, with PyTorch.
+The browser computes all this in deconvolution_stepper.js; this file repeats it with PyTorch, and deconvolution_picture.py
+draws the still picture.
 """
 
-import textwrap
 from typing import Any
 
 import torch
@@ -15,10 +15,9 @@ import torch.nn.functional as F
 import traitlets
 from torch import Tensor
 
-from course_lib.widgets.base import BLUE, GREY, ORANGE, CourseWidget, es_module, format_number, whole_number
-from course_lib.widgets.drawing import number_grid, sheet, write
+from course_lib.widgets import deconvolution_picture
+from course_lib.widgets.base import CourseWidget, es_module, format_number, whole_number
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 RANGES = {
     "size": (1, 4),
     "kernel": (1, 5),
@@ -46,15 +45,21 @@ class DeconvolutionStepper(CourseWidget):
     output_padding = _number("output_padding", 0)
     dilation = _number("dilation", 1)
     x = traitlets.List(help="input rows; used while there are `size` of them, else 1, 2, 3, ...").tag(sync=True)
-    weight = traitlets.List(help="kernel rows; used while there are `kernel` of them, else a fixed pattern").tag(sync=True)
+    weight = traitlets.List(help="kernel rows; used while there are `kernel` of them, else a fixed pattern").tag(
+        sync=True
+    )
     step = traitlets.Int(None, allow_none=True, min=0, help="stamps so far; None is all of them").tag(sync=True)
-    selected = traitlets.List(None, allow_none=True, help="[row, column] of the output cell whose sum is shown").tag(sync=True)
+    selected = traitlets.List(None, allow_none=True, help="[row, column] of the output cell whose sum is shown").tag(
+        sync=True
+    )
     view = traitlets.Enum(("stamps", "zeros"), "stamps").tag(sync=True)
 
     def input_values(self) -> Tensor:
         """The input (size, size) float64."""
         n = self.size
-        return torch.tensor(self.x if len(self.x) == n else [[i * n + j + 1 for j in range(n)] for i in range(n)]).double()
+        return torch.tensor(
+            self.x if len(self.x) == n else [[i * n + j + 1 for j in range(n)] for i in range(n)]
+        ).double()
 
     def kernel_values(self) -> Tensor:
         """The kernel (kernel, kernel) float64."""
@@ -147,69 +152,7 @@ class DeconvolutionStepper(CourseWidget):
         return f"{start} Output size {self.formula()}. {self.equation(*self.chosen())}{sofar}."
 
     def figure(self):
-        bad, zeros = self.problem(), self.view == "zeros" and not self.problem()
-        o, n, k, d, p = self.output_size(), self.size, self.kernel, self.dilation, self.padding
-        x, w = self.input_values(), self.kernel_values()
-        chosen = (-9, -9) if bad else self.chosen()
-        parts = [] if bad else self.contributions(*chosen)
-        met = [{(i, j): LETTERS[index] for index, (i, j, _, _) in enumerate(parts)}]
-        met.append({(a, b): LETTERS[index] for index, (_, _, a, b) in enumerate(parts)})
-        stamps = self.stamps()
-        last = divmod(stamps - 1, n) if stamps and not zeros and not bad else None
-
-        def under(r: int, c: int, corner: tuple[int, int]) -> bool:  # does a kernel cell lie on (r, c)?
-            steps = [divmod(r - corner[0], d), divmod(c - corner[1], d)]
-            return all(rest == 0 and 0 <= tap < k for tap, rest in steps)
-
-        def input_cell(r: int, c: int) -> dict[str, Any]:
-            tag = met[0].get((r, c))
-            now = (r, c) == last
-            return {"text": format_number(x[r, c].item()), "tag": tag, "edge": tag and BLUE, "fill": now and ORANGE, "bold": now}
-
-        def spread_cell(r: int, c: int) -> dict[str, Any]:
-            i, j = ((t - (d * (k - 1) - p)) / self.stride for t in (r, c))
-            real, now = i in range(n) and j in range(n), under(r, c, chosen)
-            tag = met[0].get((i, j)) if now else None
-            ink = {} if real or now else {"color": GREY}
-            return {"text": format_number(spread[r, c].item()), "tag": tag, "edge": tag and BLUE, "fill": now and ORANGE, "bold": real} | ink
-
-        def kernel_cell(a: int, b: int) -> dict[str, Any]:
-            a, b = (k - 1 - a, k - 1 - b) if zeros else (a, b)
-            tag = met[1].get((a, b))
-            return {"text": format_number(w[a, b].item()), "tag": tag, "edge": tag and BLUE}
-
-        def output_cell(r: int, c: int) -> dict[str, Any]:
-            kept, here = r - p in range(o) and c - p in range(o), (r - p, c - p) == chosen
-            now = last is not None and under(r, c, (last[0] * self.stride, last[1] * self.stride))
-            look = {"text": format_number(full[r, c].item()), "fill": now and ORANGE, "bold": now or here, "edge": here and "#111111"}
-            return look if kept else look | {"hatch": "////", "color": GREY, "alpha": 0.45}
-
-        grids = [(f"input, {n}×{n}", n, input_cell), (f"{'flipped ' if zeros else ''}kernel, {k}×{k}", k, kernel_cell)]
-        if zeros:
-            spread = self.zero_inserted()
-            grids[0] = (f"input with zeros inserted, {len(spread)}×{len(spread)}", len(spread), spread_cell)
-        if not bad:
-            full = self.uncropped()
-            grids.append((f"output, {o}×{o}", len(full), output_cell))
-        cell = min(0.34, 8.2 / sum(side for _, side, _ in grids))
-        words = ["output = (input − 1)·stride − 2·padding + dilation·(kernel − 1) + output padding + 1", f"= {self.formula()}"]
-        sofar = " so far" if stamps < n * n else ""
-        width = max(6.6, sum(cell * side for _, side, _ in grids) + 2.4)
-        result = f"{bad} PyTorch refuses this layer." if bad else f"{self.equation(*chosen)}{sofar}"
-        words += textwrap.wrap(result, int(width / 0.085))
-        figure, ax = sheet(width, 0.62 + cell * max(side for _, side, _ in grids) + 0.24 * len(words))
-        left = 0.2
-        for (caption, side, look), sign in zip(grids, ["∗" if zeros else "stamps", "=", ""], strict=False):
-            write(ax, left, 0.2, caption, 9, weight="bold")
-            number_grid(ax, left, 0.36, cell, side, side, look)
-            left += max(cell * side, 0.075 * len(caption)) + 0.12
-            if sign and not bad:
-                write(ax, left, 0.36 + cell * 1.5, sign, 10)
-                left += 0.12 + 0.075 * len(sign)
-        for index, line in enumerate(words):
-            bottom = 0.56 + cell * max(side for _, side, _ in grids) + 0.24 * index
-            write(ax, 0.2, bottom, line, 9, weight="bold" if index > 1 else "normal")
-        return figure
+        return deconvolution_picture.figure(self)
 
 
 def deconvolution_stepper(
@@ -234,7 +177,12 @@ def deconvolution_stepper(
     for name, rows in (("x", x), ("weight", weight)):
         limit = RANGES["size" if name == "x" else "kernel"][1]
         values[name] = [] if rows is None else _square(name, rows, limit)
-    numbers = {"kernel": len(values["weight"]) or kernel, "size": len(values["x"]) or size, "stride": stride, "padding": padding}
+    numbers = {
+        "kernel": len(values["weight"]) or kernel,
+        "size": len(values["x"]) or size,
+        "stride": stride,
+        "padding": padding,
+    }
     numbers |= {"output_padding": output_padding, "dilation": dilation}
     for name, value in numbers.items():
         whole_number("deconvolution_stepper", name, value, *RANGES[name])
@@ -253,7 +201,9 @@ def _square(name: str, rows: Any, limit: int) -> list[list[float]]:
         values = torch.as_tensor(rows, dtype=torch.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"deconvolution_stepper: {name} must be rows of numbers, got {rows!r}") from error
-    if values.ndim != 2 or values.shape[0] != values.shape[1] or not 1 <= len(values) <= limit or not values.isfinite().all():
+    if values.ndim != 2 or values.shape[0] != values.shape[1] or not 1 <= len(values) <= limit:
         shape = "×".join(map(str, values.shape)) or "a single number"
-        raise ValueError(f"deconvolution_stepper: {name} must be square, 1×1 to {limit}×{limit}, and finite, got {shape}")
+        raise ValueError(f"deconvolution_stepper: {name} must be square, 1×1 to {limit}×{limit}, got {shape}")
+    if not values.isfinite().all():
+        raise ValueError(f"deconvolution_stepper: {name} must hold finite numbers")
     return values.tolist()

@@ -24,28 +24,41 @@ def write(ax, x: float, y: float, text: str, size: float = 9, **style: Any) -> N
 
 def number_grid(ax, x: float, y: float, cell: float, rows: int, columns: int, look: Callable[[int, int], dict]) -> None:
     """Cells of `cell` inches from (x, y); `look(row, column)` gives each one's
-    {text, fill, alpha, color, bold, edge (color of a thick inner outline), tag (small letter in the corner), hatch}.
+    {text, fill, alpha, color, bold, edge (color of a thick inner outline), tag (small letter in the corner), hatch (bool)}.
     """
-    from matplotlib.patches import Rectangle
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgba
 
+    points, inset = cell * 72, 0.015 + cell * 0.03
+    squares, fills, hatched, outlined, edges = [], [], [], [], []
     for r in range(rows):
         for c in range(columns):
             left, top, spec = x + c * cell, y + r * cell, look(r, c)
-            ax.add_patch(Rectangle((left, top), cell, cell, facecolor="white", edgecolor="#8a8a8a", linewidth=0.6))
-            if spec.get("fill") or spec.get("hatch"):
-                ax.add_patch(
-                    Rectangle(
-                        (left, top), cell, cell, facecolor=spec.get("fill") or "none", alpha=spec.get("alpha", 1), linewidth=0,
-                        edgecolor="#8a8a8a", hatch=spec.get("hatch"),
-                    )  # fmt: skip
-                )
+            squares.append(_square(left, top, cell))
+            fills.append(to_rgba(spec.get("fill") or "white", spec.get("alpha", 1) if spec.get("fill") else 1))
+            if spec.get("hatch"):
+                hatched.append(squares[-1])
             if spec.get("edge"):
-                inset = 0.015 + cell * 0.03
-                side = cell - 2 * inset
-                ax.add_patch(Rectangle((left + inset, top + inset), side, side, fill=False, edgecolor=spec["edge"], linewidth=2))
-            points = cell * 72
-            weight = "bold" if spec.get("bold") else "normal"
+                outlined.append(_square(left + inset, top + inset, cell - 2 * inset))
+                edges.append(spec["edge"])
             size = min(9.5, points * 0.42, points * 1.25 / max(1, len(spec["text"])))
-            write(ax, left + cell / 2, top + cell * 0.52, spec["text"], size, ha="center", weight=weight, color=spec.get("color", INK))
+            style = {"weight": "bold" if spec.get("bold") else "normal", "color": spec.get("color", INK)}
+            if spec["text"]:
+                write(ax, left + cell / 2, top + cell * 0.52, spec["text"], size, ha="center", **style)
             if spec.get("tag"):
-                write(ax, left + cell * 0.16, top + cell * 0.25, spec["tag"], points * 0.24, color="#004f7c", weight="bold")
+                write(
+                    ax,
+                    left + cell * 0.16,
+                    top + cell * 0.25,
+                    spec["tag"],
+                    points * 0.24,
+                    color="#004f7c",
+                    weight="bold",
+                )
+    ax.add_collection(PolyCollection(squares, facecolors=fills, edgecolors="#8a8a8a", linewidths=0.6))
+    ax.add_collection(PolyCollection(hatched, facecolors="none", edgecolors="#b0b0b0", linewidths=0, hatch="////"))
+    ax.add_collection(PolyCollection(outlined, facecolors="none", edgecolors=edges, linewidths=2))
+
+
+def _square(left: float, top: float, side: float) -> list[tuple[float, float]]:
+    return [(left, top), (left + side, top), (left + side, top + side), (left, top + side)]

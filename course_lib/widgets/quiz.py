@@ -29,13 +29,19 @@ class Quiz(CourseWidget):
     def _fits(self, proposal: dict[str, Any]) -> list[int | None]:
         answers = proposal["value"]
         sizes = [len(question["choices"]) for question in self.questions]
-        if len(answers) != len(sizes) or any(a is not None and a not in range(n) for a, n in zip(answers, sizes, strict=True)):
-            raise traitlets.TraitError(f"Quiz: answers must give one choice number or None for each of {len(sizes)} questions, got {answers}")
+        if len(answers) != len(sizes) or any(
+            a is not None and a not in range(n) for a, n in zip(answers, sizes, strict=True)
+        ):
+            raise traitlets.TraitError(
+                f"Quiz: answers must give one choice number or None for each of {len(sizes)} questions, got {answers}"
+            )
         return answers
 
     def correct(self) -> int:
         """How many questions are answered right at this moment."""
-        return sum(a is not None and q["choices"][a]["correct"] for a, q in zip(self.answers, self.questions, strict=True))
+        return sum(
+            a is not None and q["choices"][a]["correct"] for a, q in zip(self.answers, self.questions, strict=True)
+        )
 
     def describe(self) -> str:
         """Questions and choices as text; which one is right is not said."""
@@ -62,16 +68,23 @@ class Quiz(CourseWidget):
             plain = line.replace("$", r"\$")  # matplotlib would read dollars as formulas
             write(ax, indent, y, re.sub(r"`([^`]+)`", r"\1", plain), 9.5, weight=weight)
             if mark:
-                ax.plot(0.36, y, "o", markersize=7, markeredgecolor="#4a4a4a", markerfacecolor="#4a4a4a" if mark == "chosen" else "white")
+                ax.plot(
+                    0.36,
+                    y,
+                    "o",
+                    markersize=7,
+                    markeredgecolor="#4a4a4a",
+                    markerfacecolor="#4a4a4a" if mark == "chosen" else "white",
+                )
         return figure
 
 
 def quiz(questions: Sequence[dict[str, Any]]) -> Quiz:
     """A quiz of multiple-choice questions; choosing shows that choice's explanation.
 
-    Each question is {"question": str, "choices": [{"text": str, "why": str, "correct": bool}, ...]}, with two choices or more, exactly one of
-    them correct ("correct" may be left out where it is False), and a `why` for every one. `code` in backticks is set as code; all other text is
-    shown as it stands. ValueError names the first question that breaks a rule.
+    Each question is {"question": str, "choices": [{"text": str, "why": str, "correct": bool}, ...]}, with two choices or more,
+    exactly one of them correct ("correct" may be left out where it is False), and a `why` for every one. Text in backticks is set
+    as code; all other text is shown as it stands. ValueError names the first question that breaks a rule.
     """
     if not questions:
         raise ValueError("quiz: questions is empty; give at least one")

@@ -14,10 +14,20 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--no-first-run",
+]
 FLAGS += ["--disable-component-update", "--disable-sync", "--force-color-profile=srgb"]
 LAB_SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
     "@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Light", "adaptive-theme": False},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is in the page
@@ -61,12 +71,18 @@ def bare_page(browser):
     contexts, trouble = [], []
 
     def open_page(*widgets, dark=False, width=900, motion="reduce", javascript=True):
-        view = {"viewport": {"width": width, "height": 800}, "reduced_motion": motion, "java_script_enabled": javascript}
+        view = {
+            "viewport": {"width": width, "height": 800},
+            "reduced_motion": motion,
+            "java_script_enabled": javascript,
+        }
         contexts.append(browser.new_context(**view))
         page = contexts[-1].new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None
+        )
         page.on("request", lambda request: trouble.append(request.url) if not request.url.startswith("data:") else None)
         body = "\n".join(widget.html() for widget in widgets)
         theme = "dark" if dark else "light"
@@ -101,7 +117,11 @@ def lab(tmp_path_factory):
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}", "--IdentityProvider.token="]
-    command += ["--ServerApp.disable_check_xsrf=True", "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    command += [
+        "--ServerApp.disable_check_xsrf=True",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly",
+    ]
     log = base / "lab.log"
     with log.open("w") as out:
         server = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
@@ -114,6 +134,12 @@ def lab(tmp_path_factory):
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def _until(page, code, output, patience=20):
+    deadline = time.monotonic() + patience
+    while (said := page.evaluate(ASK_KERNEL, code)) != output:
+        assert time.monotonic() < deadline, f"{code} printed {said!r}, not {output!r}"
 
 
 def _wait_until_up(address, server, log, patience=90):
@@ -131,7 +157,8 @@ def _wait_until_up(address, server, log, patience=90):
 
 @pytest.fixture(scope="module")
 def notebook(lab, browser):
-    """notebook("source", "source", ...) -> page of a JupyterLab that has run these cells; page.ask(code) runs code in its kernel.
+    """notebook("source", "source", ...) -> page of a JupyterLab that has run these cells; page.until(code, output) runs code in its
+    kernel until it prints that output, since a widget's message may arrive after the code that asks for it.
 
     At the end of the file: no script error, and nothing was asked of another machine.
     """
@@ -145,14 +172,14 @@ def notebook(lab, browser):
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), root / name)
         context = browser.new_context(viewport={"width": 1280, "height": 1600}, reduced_motion="reduce")
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         elsewhere = lambda address: not address.startswith((url, "data:", "blob:"))  # noqa: E731
         page.route(elsewhere, lambda route: (trouble.append(route.request.url), route.abort()))
         page.goto(f"{url}/doc/tree/{name}?reset")
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context")
         assert page.evaluate(RUN_ALL) == []
-        page.ask = lambda code: page.evaluate(ASK_KERNEL, code)
+        page.until = lambda code, output: _until(page, code, output)
         pages.append(page)
         return page
 

@@ -143,11 +143,11 @@ def test_bad_uint8_labels(label):
 
 
 def test_other_mistakes():
-    with pytest.raises(TypeError, match="prediction must hold integer labels, not torch.float32; take argmax"):
+    with pytest.raises(TypeError, match=r"prediction must hold integer labels, not torch.float32; take argmax"):
         ConfusionMatrix(3).update(torch.zeros(2), torch.zeros(2).long())
-    with pytest.raises(ValueError, match="num_classes must be 1..255, not 0"):
+    with pytest.raises(ValueError, match=r"num_classes must be 1..255, not 0"):
         ConfusionMatrix(0)
-    with pytest.raises(ValueError, match="void must be 3..255"):
+    with pytest.raises(ValueError, match=r"void must be 3..255"):
         ConfusionMatrix(3, void=2)
     with pytest.raises(ValueError, match="cannot merge 4 classes into 3"):
         ConfusionMatrix(3).merge(ConfusionMatrix(4))

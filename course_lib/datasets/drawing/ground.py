@@ -4,7 +4,7 @@ from the viewer lies between two edges that meet at the horizon. Texture steps s
 import numpy as np
 
 from .canvas import clip01, f32, noise
-from .sky import rgb, pick
+from .sky import pick, rgb
 
 MEADOW = {"summer": ("5f9440", "7fae4c", "8fae52"), "autumn": ("8a8f42", "a39a4c", "7c8a44")}
 DEEP = ("1f4f6b", "2a6a86", "28584f", "1c4a72", "39606a")
@@ -15,10 +15,10 @@ class Ground:
 
     def __init__(self, canvas, rng, mood, horizon, unit, plants):
         self.canvas, self.rng, self.mood, self.horizon, self.unit = canvas, rng, mood, horizon, unit
-        height, width = canvas.shape
+        height = canvas.shape[0]
         self.depth = clip01((canvas.y - horizon) / (height - horizon))  # 0 at the horizon, 1 at the lower edge
         below = np.maximum(canvas.y[:, 0] - horizon, 0)
-        self.fall = np.log1p(0.03 / unit * below / 1.0) / (0.03 / unit)  # row coordinate whose steps shrink with distance
+        self.fall = np.log1p(0.03 / unit * below) / (0.03 / unit)  # row coordinate whose steps shrink with distance
         self.haze = mood.haze * np.exp(-self.depth / 0.16) * 0.55
         self.grass_tone = pick(rng, MEADOW["autumn" if plants.autumn else "summer"])
         self.deep = pick(rng, DEEP)
@@ -77,19 +77,19 @@ class Ground:
             color = self._mirror(rows, top, color, 0.32)
         self._lay(inside, color, class_id, rows)
 
-    def avenue(self, center, half, class_id, *, marks=True):
-        """A road that runs away from the viewer: centre and half width (pixels) of each picture row, (H, 1)."""
+    def avenue(self, center, half, class_id):
+        """A road that runs away from the viewer: center and half width, in pixels, of each picture row (H,)."""
+        center, half = center[:, None], half[:, None]
         rows = slice(max(int(self.horizon), 0), self.canvas.shape[0])
         s = (self.canvas.x - center[rows]) / np.maximum(half[rows], 0.3)
         across = np.abs(s)
         color = self._asphalt(rows)
         color = color * (1 - 0.10 * clip01(1 - 6 * np.abs(np.abs(across * 0.5 - 0.2) - 0.1)))
-        if marks:
-            far = 1 / np.maximum(self.depth[rows], 0.02)
-            dash = np.clip(0.5 + 6 * (0.26 - np.abs((far * 1.6 + self.rng.random()) % 1 - 0.5)), 0, 1)
-            line = clip01(0.5 + half[rows] * (0.022 - np.abs(s))) * dash
-            color = color + 0.85 * line * (np.array((0.93, 0.91, 0.84), f32)[:, None, None] - color)
-        color = self._pavement(color, 0.84 - across, half[rows], far * 8 % 5 if marks else 2.5, outside=-1)
+        far = 1 / np.maximum(self.depth[rows], 0.02)
+        dash = clip01(0.5 + 6 * (0.26 - np.abs((1.6 * far + self.rng.random()) % 1 - 0.5)))
+        line = clip01(0.5 + half[rows] * (0.022 - np.abs(s))) * dash
+        color = color + 0.85 * line * (np.array((0.93, 0.91, 0.84), f32)[:, None, None] - color)
+        color = self._pavement(color, 0.84 - across, half[rows], 8 * far % 5)
         inside = clip01(0.5 + half[rows] * (1 - across))
         if self.wet:
             color = self._mirror(rows, np.full(self.canvas.shape[1], self.horizon), color, 0.32)
@@ -100,7 +100,7 @@ class Ground:
         tone = np.array((0.40, 0.40, 0.425) if not self.wet else (0.30, 0.31, 0.34), f32)[:, None, None]
         return tone * (0.92 + 0.14 * self.depth[rows] + 0.025 * patch)
 
-    def _pavement(self, color, inner, wide, slab, outside=1):
+    def _pavement(self, color, inner, wide, slab):
         """Lighter slabs where `inner` (share of `wide`) is negative, and a bright kerb at 0."""
         walk = clip01(0.5 - inner * wide)
         stone = np.array((0.66, 0.63, 0.59), f32)[:, None, None] * (1 - 0.07 * (slab < 0.5))
@@ -109,7 +109,7 @@ class Ground:
         return color + 0.8 * kerb * (np.array((0.80, 0.78, 0.74), f32)[:, None, None] - color)
 
     def water(self, top, class_id, bottom=None, *, sun=None, bank=True, inside=None):
-        """Water below the curve `top`: what lies above it is mirrored and broken by ripples. sun: (x, colour) of a glitter path."""
+        """Water below the curve `top`: what lies above it is mirrored and broken by ripples. sun: (x, color) of a glitter path."""
         rows, unit = self.rows(top, bottom), self.unit
         if rows.start >= rows.stop:
             return
@@ -138,7 +138,7 @@ class Ground:
         """color mixed with the reflection of what lies above the curve `top`."""
         height, width = self.canvas.shape
         y = self.canvas.y[rows]
-        up = 2 * top - y if ripple is None else 2 * top - y + ripple * (self.unit * (0.6 + 3.5 * self.depth[rows]))
+        up = 2 * top - y if ripple is None else 2 * top - y + ripple * (self.unit * (0.6 + 2.4 * self.depth[rows]))
         up = np.clip(up, 0, height - 1).astype(np.intp)
         up = np.minimum(up, np.maximum(top.astype(np.intp) - 1, 0))
         seen = self.canvas.image[:, up, np.arange(width)]

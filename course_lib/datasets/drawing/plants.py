@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .canvas import Sprite, f32, oval, poly, rbox, render
-from .sky import rgb
+from .canvas import f32
+from .sky import pick, rgb
+from .sprites import Sprite, oval, poly, rbox, render
 
 SUMMER = ("3f7a3a", "4f8a3c", "2f6b40", "5f9446", "3b7050")
 AUTUMN = ("c9772b", "b8502a", "d9a23a", "8f8a3a", "a8452c")
@@ -63,13 +64,19 @@ class Plants:
         self.mixed = rng.random() < 0.3
 
     def palette(self, rng):
-        leaf = np.array(rgb(self.leaves[int(rng.integers(len(self.leaves)))]), f32) * f32(rng.uniform(0.9, 1.12))
-        return {"leaf": leaf, "fir": np.array(rgb(FIR[int(rng.integers(3))]), f32), "bark": np.array((0.36, 0.27, 0.2), f32)}
+        leaf = np.array(rgb(pick(rng, self.leaves)), f32) * f32(rng.uniform(0.9, 1.12))
+        return {
+            "leaf": leaf,
+            "fir": np.array(rgb(pick(rng, FIR)), f32),
+            "bark": np.array((0.36, 0.27, 0.2), f32),
+        }
 
     def tree(self, rng, shape, x, y, tall, *, side=0.0, bush=False, **about):
         """A tree `tall` pixels high with its foot at (x, y)."""
         sprites = BROADLEAF if self.mixed and rng.random() < 0.5 else self.sprites
-        sprite = BUSH if bush else sprites[int(rng.integers(len(sprites)))]
+        sprite = BUSH if bush else pick(rng, sprites)
         flip = 1 if rng.random() < 0.5 else -1
-        stretch = rng.uniform(0.9, 1.15)
-        return render(sprite, shape, x, y, tall, self.palette(rng), flip=flip, stretch=stretch, side=0.9 * side, **about)
+        stretch = 0.92 if rng.random() < 0.5 else 1.08
+        return render(
+            sprite, shape, x, y, tall, self.palette(rng), flip=flip, stretch=stretch, side=0.9 * side, **about
+        )

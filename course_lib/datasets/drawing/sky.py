@@ -1,6 +1,6 @@
 """Light and weather: the moods of a scene, and the sky they paint.
 
-A mood's colours are what the eye sees. Everything below the sky is drawn in neutral light and multiplied by `tint` at the end, so
+A mood's colors are what the eye sees. Everything below the sky is drawn in neutral light and multiplied by `tint` at the end, so
 what shines by itself (sky, lamps, lit windows) is divided by `tint` first: see `Mood.shining`.
 """
 
@@ -14,7 +14,7 @@ from .canvas import clip01, f32, noise
 
 @dataclass(frozen=True)
 class Mood:
-    """Colours are (r, g, b) in 0 ... 1; cloud: (least, most) cover; haze: how fast things fade into the horizon's colour."""
+    """Colors are (r, g, b) in 0 ... 1; cloud: (least, most) cover; haze: how fast things fade into the horizon's color."""
 
     zenith: tuple
     middle: tuple
@@ -31,7 +31,7 @@ class Mood:
     share: float = 0.1
 
     def shining(self, color):
-        """The neutral-light colour that appears as `color` after the tint."""
+        """The neutral-light color that appears as `color` after the tint."""
         return np.asarray(color, f32) / np.asarray(self.tint, f32)
 
 
@@ -49,13 +49,84 @@ def _mood(zenith, middle, horizon, tint, cloud_light, cloud_dark, **more):
 MOODS = {
     "clear": _mood("3f86cf", "79b4e6", "cfe6f4", (1.02, 1.01, 0.98), "ffffff", "c4d4e4", share=0.28),
     "morning": _mood("6ba3cf", "a9cbdc", "fbe8c8", (1.05, 0.98, 0.88), "fffaf0", "d8cfc8", cloud=(0, 0.5), share=0.14),
-    "sunset": _mood("4a5796", "c8788a", "ffc27a", (1.0, 0.80, 0.68), "ffd2a0", "8e6a8c", cloud=(0.2, 0.7), sun=(1.0, 0.86, 0.55), share=0.12),
-    "dusk": _mood("1d2858", "5b4a86", "d98a86", (0.56, 0.52, 0.68), "b0789a", "3c3868", cloud=(0, 0.6), sun=None, shadow=0.2, night=0.75, share=0.1),
-    "night": _mood("070c22", "111a3c", "2c3a64", (0.36, 0.40, 0.58), "3a4468", "161c38", cloud=(0, 0.4), sun=(0.93, 0.94, 0.88), shadow=0.2, night=1.0, share=0.1),
-    "overcast": _mood("98a6b2", "b4bec6", "d4d8d9", (0.86, 0.89, 0.91), "d2d8dc", "8f9ba6", cloud=(0.7, 1), sun=None, shadow=0.2, haze=0.35, share=0.12),
-    "rain": _mood("626d78", "808b95", "a9b1b6", (0.68, 0.73, 0.78), "8e98a1", "59636e", cloud=(0.8, 1), sun=None, shadow=0.12, haze=0.5, rain=1.0, share=0.09),
-    "fog": _mood("bcc5ca", "ccd2d4", "dcdedc", (0.90, 0.92, 0.92), "d4d8da", "bcc4c8", cloud=(0, 0.4), sun=None, shadow=0.1, haze=1.1, share=0.08),
-}  # fmt: skip
+    "sunset": _mood(
+        "4a5796",
+        "c8788a",
+        "ffc27a",
+        (1.0, 0.80, 0.68),
+        "ffd2a0",
+        "8e6a8c",
+        cloud=(0.2, 0.7),
+        sun=(1.0, 0.86, 0.55),
+        share=0.12,
+    ),
+    "dusk": _mood(
+        "1d2858",
+        "5b4a86",
+        "d98a86",
+        (0.56, 0.52, 0.68),
+        "b0789a",
+        "3c3868",
+        cloud=(0, 0.6),
+        sun=None,
+        shadow=0.2,
+        night=0.75,
+        share=0.1,
+    ),
+    "night": _mood(
+        "070c22",
+        "111a3c",
+        "2c3a64",
+        (0.36, 0.40, 0.58),
+        "3a4468",
+        "161c38",
+        cloud=(0, 0.4),
+        sun=(0.93, 0.94, 0.88),
+        shadow=0.2,
+        night=1.0,
+        share=0.1,
+    ),
+    "overcast": _mood(
+        "98a6b2",
+        "b4bec6",
+        "d4d8d9",
+        (0.86, 0.89, 0.91),
+        "d2d8dc",
+        "8f9ba6",
+        cloud=(0.7, 1),
+        sun=None,
+        shadow=0.2,
+        haze=0.35,
+        share=0.12,
+    ),
+    "rain": _mood(
+        "626d78",
+        "808b95",
+        "a9b1b6",
+        (0.68, 0.73, 0.78),
+        "8e98a1",
+        "59636e",
+        cloud=(0.8, 1),
+        sun=None,
+        shadow=0.12,
+        haze=0.5,
+        rain=1.0,
+        share=0.09,
+    ),
+    "fog": _mood(
+        "bcc5ca",
+        "ccd2d4",
+        "dcdedc",
+        (0.90, 0.92, 0.92),
+        "d4d8da",
+        "bcc4c8",
+        cloud=(0, 0.4),
+        sun=None,
+        shadow=0.1,
+        haze=1.1,
+        share=0.08,
+    ),
+}
 
 
 def pick(rng, items):
@@ -73,13 +144,20 @@ def pick_mood(rng) -> Mood:
 
 
 def paint_sky(canvas, rng, mood: Mood, horizon: float, unit: float, class_id=0):
-    """Fill the rows above `horizon` (pixels; a little more for what juts out of the ground). -> (x of the sun or moon, its colour or None)."""
+    """Fill the rows above `horizon` (pixels) and a few more, for what juts out of the ground.
+
+    -> x of the sun or moon, and its color in neutral light or None if it is hidden.
+    """
     height, width = canvas.shape
     rows = min(int(horizon + 3 * unit) + 2, height)
     x, y = canvas.x, canvas.y[:rows]
     t = clip01(y / horizon)
     stops = np.array([mood.zenith, mood.middle, mood.horizon], f32).T[:, :, None, None]
-    sky = stops[:, 0] + (stops[:, 1] - stops[:, 0]) * np.minimum(t / 0.6, 1) + (stops[:, 2] - stops[:, 1]) * clip01((t - 0.6) / 0.4)
+    sky = (
+        stops[:, 0]
+        + (stops[:, 1] - stops[:, 0]) * np.minimum(t / 0.6, 1)
+        + (stops[:, 2] - stops[:, 1]) * clip01((t - 0.6) / 0.4)
+    )
     image = canvas.image[:, :rows]
     image[:] = sky
 
@@ -101,7 +179,7 @@ def paint_sky(canvas, rng, mood: Mood, horizon: float, unit: float, class_id=0):
 
     amount = rng.uniform(*mood.cloud)
     if amount > 0.08:
-        far = np.log1p(2.2 * clip01(1 - y[:, 0] / (1.05 * horizon))) * 3.4
+        far = np.log1p(2.2 * clip01(1 - y[:, 0] / (1.05 * horizon))) * (horizon / (11 * unit))
         far = far[::-1] - far[-1]
         high = noise(rng, far, width, 26 * unit)[0] + 0.5 * noise(rng, 2.3 * far, width, 10 * unit)[0]
         high = (high + 0.25 * noise(rng, 5 * far, width, 4.3 * unit)[0])[::-1]

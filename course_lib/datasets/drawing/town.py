@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .canvas import clip01, f32, tile
-from .sky import rgb, pick
+from .canvas import clip01, f32, grains
+from .sky import pick, rgb
 
 WALLS = {
     "city": ("b9a48f", "c9b8a2", "8f97a3", "a9785f", "d3c7b4", "77828f", "9d8f88"),
@@ -79,7 +79,11 @@ def paint_buildings(canvas, rng, mood, horizon, unit, class_id, *, side=1.0, sty
         number[s] = 31 * k
         if gable == 0:
             part_x[s] = pick(rng, (broad, broad, 0.8 * broad, 1.1))  # 1.1: bands of glass
-        shaded = slice(max(x0, s.start), max(int(x0 + 0.2 * w), s.start)) if side > 0 else slice(min(int(x1 - 0.2 * w), s.stop), s.stop)
+        shaded = (
+            slice(max(x0, s.start), max(int(x0 + 0.2 * w), s.start))
+            if side > 0
+            else slice(min(int(x1 - 0.2 * w), s.stop), s.stop)
+        )
         wall[:, shaded] *= 0.8
         roof[:, shaded] *= 0.85
     if k == 0:
@@ -92,7 +96,7 @@ def paint_buildings(canvas, rng, mood, horizon, unit, class_id, *, side=1.0, sty
     cx = clip01(0.5 + (part_x / 2 - np.abs(across % 1 - 0.5)) * pitch)
     cy = clip01(0.5 + (tall / 2 - np.abs(up % 1 - 0.5)) * pitch)
     window = cx * cy * (up > 0) * (y < horizon - 0.4 * pitch)
-    drawn = tile()[(up.astype(np.intp) * 7 + int(rng.integers(400))) % 1024, (number + across.astype(np.intp)) % 1024]
+    drawn = grains(rng, 64, 256)[up.astype(np.intp) % 64, (number + across.astype(np.intp)) % 256]
     sky = mood.shining(mood.middle)[:, None, None]
     glass = np.array([0.20, 0.26, 0.33], f32)[:, None, None] + 0.22 * sky * (1 + 0.3 * drawn)
     if mood.night:

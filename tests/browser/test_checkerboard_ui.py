@@ -1,0 +1,123 @@
+"""The checkerboard explorer on a bare page: what it says, what it draws, both themes."""
+
+import pytest
+
+from course_lib.widgets import checkerboard_explorer, deconvolution_stepper, quiz
+
+pytestmark = pytest.mark.needs("browser")
+
+# the smallest contrast between a text and what is behind it, among the words and numbers of the page
+CONTRAST = """() => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const paint = (colors) => {
+        canvas.clearRect(0, 0, 1, 1);
+        for (const color of colors) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255)
+            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    };
+    const light = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    const places = ".cw-cell:not(.cw-cut) span, .cw-root p, .cw-root label, .cw-root button, .cw-hint, legend, figcaption";
+    const words = [...document.querySelectorAll(places)];
+    return words.filter((node) => node.innerText.trim() && node.checkVisibility()).map((node) => {
+        const behind = ["white"];
+        for (let up = node; up; up = up.parentElement) behind.splice(1, 0, getComputedStyle(up).backgroundColor);
+        const [text, ground] = [light(paint([...behind, getComputedStyle(node).color])), light(paint(behind))];
+        return [(Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05), node.innerText];
+    }).sort((a, b) => a[0] - b[0])[0];
+}"""
+
+
+def said(page):
+    return page.locator(".cw-verdict").inner_text()
+
+
+def test_divisibility_settles_uniform_kernels_only(bare_page):
+    page = bare_page(checkerboard_explorer(kernel=3, stride=2))
+    assert "Every interior pixel gets 1, 2 or 4 stamps (max/min 4); 3 is not divisible by 2." in said(page)
+    assert "Uniform kernel: a pattern. Ripple 0.48" in said(page)
+    page.get_by_role("slider", name="kernel").press("ArrowRight")
+    assert "Every interior pixel gets 4 stamps (max/min 1); 4 is divisible by 2." in said(page)
+    assert "Uniform kernel: no pattern. Ripple 0.00" in said(page)
+    page.get_by_role("radio", name="random").check()
+    assert "Random kernel: a pattern, although every pixel gets equally many. Ripple 0.67" in said(page)
+    page.get_by_role("slider", name="kernel").press("ArrowLeft")
+    page.get_by_role("radio", name="bilinear").check()
+    assert "Bilinear kernel: no pattern, although the counts differ. Ripple 0.00" in said(page)
+
+
+def test_maps(bare_page):
+    page = bare_page(checkerboard_explorer(kernel=3, stride=2))
+    counts = page.locator('[data-map="counts"] svg')
+    assert counts.get_attribute("aria-label").startswith("Every interior pixel gets 1, 2 or 4 stamps")
+    side = 5 * 2 + 3
+    texts = counts.locator("text:not(.cw-small)").all_text_contents()
+    assert texts[: 2 * side] == ["1", "1", *["2", "1"] * 5, "1"] * 2
+    assert counts.locator("text.cw-small").all_text_contents() == ["1", "1", *["2", "1"] * 5, "1"]
+    page.get_by_role("slider", name="padding").fill("3")
+    assert len(counts.locator("text:not(.cw-small)").all_text_contents()) == (side - 6) ** 2
+
+
+def test_phase_sums(bare_page):
+    page = bare_page(checkerboard_explorer(kernel=3, stride=2))
+    kernel, sums = page.locator(".cw-stack figure").all()
+    assert kernel.locator("i").all_text_contents() == list("abacdcaba")
+    assert sums.locator("span:not(.cw-hint)").all_text_contents() == ["4", "2", "2", "1"]
+    page.get_by_role("slider", name="stride").fill("4")
+    assert sums.locator("span:not(.cw-hint)").all_text_contents() == [*"1110" * 3, *"0000"]
+    assert "0 or 1 stamps (max/min infinite: gaps)" in said(page)
+
+
+def test_another_random_kernel(bare_page):
+    page = bare_page(checkerboard_explorer(kernel=2, values="random"))
+    numbers = page.locator(".cw-stack figure").first.locator(".cw-cell span")
+    before = numbers.all_text_contents()
+    page.get_by_role("button", name="Another random kernel").click()
+    assert numbers.all_text_contents() != before
+    page.get_by_role("radio", name="uniform").check()
+    page.get_by_role("button", name="Another random kernel").click()
+    assert page.get_by_role("radio", name="random").is_checked()
+
+
+def test_energy_of_a_flat_input_and_of_a_hill(bare_page):
+    page = bare_page(checkerboard_explorer(kernel=3, stride=2))
+    assert "AC energy at period 2 in the dashed window: 1.00 (on a flat input all variation is pattern)." in said(page)
+    page.get_by_role("radio", name="smooth hill").check()
+    hill = page.locator(".cw-verdict p").nth(2)
+    assert hill.inner_text().endswith("(the rest is the hill).")
+    uneven = float(hill.inner_text().split(": ")[1][:4])
+    page.get_by_role("radio", name="bilinear").check()
+    assert float(hill.inner_text().split(": ")[1][:4]) < 0.05 < 0.5 < uneven < 1
+    page.get_by_role("slider", name="stride").fill("1")
+    assert hill.inner_text().endswith("Stride 1 has no period.")
+
+
+def test_extreme_positions_draw(bare_page):
+    page = bare_page(checkerboard_explorer(kernel=8, stride=4, values="random"))
+    for name, value in (("kernel", "1"), ("padding", "3"), ("stride", "1")):
+        page.get_by_role("slider", name=name).fill(value)
+    assert page.locator(".cw-root").get_attribute("data-output") == "2"
+    assert page.locator('[data-map="response"] rect.cw-positive, [data-map="response"] rect.cw-negative').count() == 4
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_is_readable(bare_page, dark):
+    question = {
+        "question": "a `b`?",
+        "choices": [{"text": "c", "why": "d", "correct": True}, {"text": "e", "why": "f"}],
+    }
+    wrong = quiz([question])
+    wrong.answers = [1]
+    shown = [
+        deconvolution_stepper(padding=1),
+        deconvolution_stepper(view="zeros"),
+        deconvolution_stepper(output_padding=2),
+    ]
+    page = bare_page(*shown, checkerboard_explorer(4, 2, values="random"), wrong, dark=dark)
+    ratio, text = page.evaluate(CONTRAST)
+    assert ratio >= 4.5, text
+
+
+@pytest.mark.parametrize("kernel", [3, 8])
+def test_a_narrow_page_does_not_scroll_sideways(bare_page, kernel):
+    page = bare_page(checkerboard_explorer(kernel=kernel), width=400)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
