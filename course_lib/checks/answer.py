@@ -17,10 +17,8 @@ from course_lib.grading.plain import Rejected, plain
 from course_lib.grading.wire import Through
 
 MAX_PRINTED = 4000  # characters kept of what an answer prints
-_NOT_THEIRS = tuple(
-    str(Path(folder).resolve())
-    for folder in (Path(__file__).parents[1], *(sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib")))
-)
+_FOLDERS = [Path(__file__).parents[1], *(Path(sysconfig.get_paths()[key]) for key in ("stdlib", "purelib", "platlib"))]
+_NOT_THEIRS = tuple({str(folder) for folder in _FOLDERS} | {str(folder.resolve()) for folder in _FOLDERS})
 
 
 class Failed(Exception):
@@ -106,8 +104,11 @@ class Answer:
         self._log.stubs += result is Ellipsis
         try:
             return plain(None if result is Ellipsis else result)
-        except Rejected as error:
-            raise Failed(f"what it returned cannot be compared: {error}", given) from None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # Rejected; or an object that raises when it is looked at
+            what = error if isinstance(error, Rejected) else f"looking at it raises {type(error).__name__}"
+            raise Failed(f"what it returned cannot be compared: {what}", given) from None
 
     def __getattr__(self, name: str):
         if name.startswith("_"):

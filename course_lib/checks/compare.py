@@ -93,13 +93,18 @@ def agree(left: np.ndarray, right: np.ndarray, tol: float) -> np.ndarray:
     return np.where(both_finite, close, (left == right) | (np.isnan(left) & np.isnan(right)))
 
 
+def first_index(mask: np.ndarray) -> tuple[int, ...]:
+    """Where a bool array is first true, row by row."""
+    return tuple(int(i) for i in np.unravel_index(mask.argmax(), mask.shape))
+
+
 def _values(left, right, wrong) -> str:
-    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    index = first_index(wrong)
     if not left.ndim:
         return f"{number(left[()])} where {number(right[()])} is wanted"
     nan = np.isnan(left) & ~np.isnan(right) if left.dtype.kind == "f" and right.dtype.kind == "f" else np.zeros(1, bool)
     if nan.any():
-        first = ", ".join(map(str, np.argwhere(nan)[0]))
+        first = ", ".join(map(str, first_index(nan)))
         return f"{nan.sum()} of {left.size} values {'is' if nan.sum() == 1 else 'are'} NaN, the first at [{first}]"
     count = (
         f"{wrong.sum()} of {wrong.size} values differ{'s' if wrong.sum() == 1 else ''}"

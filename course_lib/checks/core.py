@@ -32,7 +32,7 @@ import torch
 from course_lib.checks.answer import Answer, Failed, Log, unattempted
 from course_lib.checks.compare import difference
 from course_lib.checks.source import names_against_the_rules
-from course_lib.grading.plain import plain
+from course_lib.grading.plain import Rejected, plain
 
 SLOW = 2.0  # seconds
 RULE = "Each property that holds earns its share of the points, rounded down to halves; nothing counts until the first one holds."
@@ -112,7 +112,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one property. passed is None while the question is not attempted."""
+    """What became of one property. passed is None while the question is not attempted; the rest is set where it failed."""
 
     claim: str
     passed: bool | None = None
@@ -121,7 +121,6 @@ class Outcome:
     got: object = None
     want: object = None
     tol: float = 1e-6
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def judge(question: Question, answer, seed: str = "") -> Report:
     if unattempted(answer):
         return blank
     with _random_state():
-        outcomes = [_outcome(prop, student, log, number) for prop in properties]
+        outcomes = [_outcome(prop, student, number) for prop in properties]
     if log.calls and log.stubs == log.calls:
         return blank
     outcomes += _rules(question, answer)
@@ -168,18 +167,24 @@ def earned(points: float, passed: list[bool]) -> float:
     return float(points) if all(passed) else int(2 * points * sum(passed) / len(passed)) / 2
 
 
-def _outcome(prop: Property, student: Answer, log: Log, seed: int) -> Outcome:
+def _outcome(prop: Property, student: Answer, seed: int) -> Outcome:
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002  the learner's answer may use it
     random.seed(seed)
-    before = log.seconds
     try:
         prop.run(student)
     except Failed as failed:
-        return Outcome(
-            prop.claim, False, failed.why, failed.given, failed.got, failed.want, prop.tol, log.seconds - before
-        )
-    return Outcome(prop.claim, True, seconds=log.seconds - before)
+        given, got, want = (_shown(value) for value in (failed.given, failed.got, failed.want))
+        return Outcome(prop.claim, False, failed.why, given, got, want, prop.tol)
+    return Outcome(prop.claim, True)
+
+
+def _shown(value):
+    """A value of a free test as a plain one, or its text."""
+    try:
+        return plain(value)
+    except Rejected:
+        return {name: _shown(item) for name, item in value.items()} if isinstance(value, dict) else repr(value)[:200]
 
 
 def _rules(question: Question, answer) -> list[Outcome]:

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from course_lib.checks.compare import agree
+from course_lib.checks.compare import agree, first_index
 from course_lib.grading.words import as_array, number
 
 WINDOW = 128  # larger arrays are cut around the first difference
@@ -62,7 +62,7 @@ def _first_pair(got, want, tol: float) -> tuple[np.ndarray, np.ndarray] | None:
 def _plane(left: np.ndarray, right: np.ndarray, tol: float) -> tuple[np.ndarray, np.ndarray, str]:
     """Cut both to two dimensions and `WINDOW` cells a side, around the first difference; say where that is."""
     same = left.shape == right.shape
-    first = tuple(int(i) for i in np.argwhere(~agree(left, right, tol))[0]) if same else (0,) * 99
+    first = first_index(~agree(left, right, tol)) if same else (0,) * 99
     place = f" at [{', '.join([*map(str, first[: left.ndim - 2]), ':', ':'])}]" if same and left.ndim > 2 else ""
     planes = []
     for array in (left, right):

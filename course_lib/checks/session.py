@@ -9,6 +9,7 @@ from pathlib import Path
 from course_lib.checks import render
 from course_lib.checks.core import RULE, SLOW, Question, Report, judge
 from course_lib.grading import feedback, scorebook
+from course_lib.grading.plain import plain
 
 ROOT = Path(__file__).parents[2]  # exercises/ and solutions/ lie here
 _current: "Exercise | None" = None
@@ -44,7 +45,7 @@ class Exercise:
         given = next((outcome.given for outcome in outcomes if outcome.passed is False and outcome.given), None)
         if given is None:
             raise ValueError(f"case: question {n} has no failing input; run its check first")
-        return dict(given)
+        return plain(given)
 
     def score(self) -> None:
         """Show the points of this exercise: the best of all checks of each question."""
@@ -53,7 +54,8 @@ class Exercise:
         rows = [_score_row(n, question, mine.get(question.name)) for n, question in enumerate(self.questions, 1)]
         reached = sum(min(mine.get(q.name, {}).get("points", 0.0), q.points) for q in self.questions)
         total = ("", "Together", feedback.points_text(reached, sum(q.points for q in self.questions)), "")
-        _sheet(self.name, ("", "Question", "Points", "State"), rows, total, (RULE, *([note] if note else [])))
+        title = f"Exercise {self.name[:2]} · {self.name[3:].replace('_', ' ')}"
+        _sheet(title, ("", "Question", "Points", "State"), rows, total, (RULE, *([note] if note else [])))
 
     def solution(self, n: int) -> None:
         """Show the solution of question n, once an answer to it has been checked."""

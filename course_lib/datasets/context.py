@@ -54,7 +54,7 @@ CONTAINERS = ("b5482f", "2f6f9a", "c9973a", "4f7f5c", "8a8f96", "7a3f5c")
 
 
 def draw(rng, height, width, *, harbor=None) -> Picture:
-    """One world; harbor: which, None for a fair coin. `numbers` of the picture are the distances, in pixels, from each vehicle to the nearest pixel of its cue."""
+    """One world; harbor: which, None for a fair coin. `numbers` of the picture: from each vehicle to its cue, in pixels."""
     canvas, unit = Canvas(height, width), np.sqrt(height * width) / 96
     light = MOODS[pick(rng, LIGHTS)]
     horizon = round(height * rng.uniform(0.20, 0.28))

@@ -71,7 +71,7 @@ def _thing(canvas, rng, light, size, side):
     cover = clip01(inside * f32(size) + 0.5)
 
     across = (np.cos(turn) * u + np.sin(turn) * v) * stripes + phase
-    edge = clip01((0.25 - np.abs(across % 1 - 0.5)) * f32(size / stripes) + 0.5)
+    edge = clip01((0.25 - np.abs(across - np.floor(across) - 0.5)) * f32(size / stripes) + 0.5)
     cloth = colors[0] + edge * (colors[1] - colors[0])
     shade = 1.02 - 0.30 * v + 0.22 * side * px - 0.28 * (u * u + v * v)
     cloth = cloth * np.maximum(shade, 0.4)

@@ -13,7 +13,18 @@ from torchvision.transforms.v2 import functional as transforms
 
 from .files import pick, pictures
 
-SHIPPED = ("astronaut", "camera", "cat", "clock", "coffee", "coins", "immunohistochemistry", "stereo_motorcycle", "retina", "rocket")
+SHIPPED = (
+    "astronaut",
+    "camera",
+    "cat",
+    "clock",
+    "coffee",
+    "coins",
+    "immunohistochemistry",
+    "stereo_motorcycle",
+    "retina",
+    "rocket",
+)
 
 
 class Photographs:

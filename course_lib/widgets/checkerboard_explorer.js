@@ -113,7 +113,7 @@ export function markedRow(P, out) {
 }
 
 /** The two findings and the measure, in words. */
-export function verdict(P) {
+export function verdict(P, out = response(P)) {
   const along = [...new Set(range(P.stride).map((r) => Math.ceil((P.kernel - r) / P.stride)))];
   const counts = [...new Set(along.flatMap((a) => along.map((b) => Math.max(a, 0) * Math.max(b, 0))))].sort((a, b) => a - b);
   const even = counts.length === 1;
@@ -127,7 +127,7 @@ export function verdict(P) {
   const shown = strength === Infinity ? "infinite (the mean is 0)" : strength.toFixed(2);
   const pattern = `${name}: ${strength ? "a pattern" : "no pattern"}${but}. Ripple ${shown} (std / |mean| of the phase sums).`;
   const [first, side] = interior(P);
-  const window = response(P).slice(first, first + side).map((row) => row.slice(first, first + side));
+  const window = out.slice(first, first + side).map((row) => row.slice(first, first + side));
   const share = periodEnergy(window, P.stride).toFixed(2);
   const why = P.signal === "hill" ? "the rest is the hill" : strength ? "on a flat input all variation is pattern" : "nothing varies";
   const energy = P.stride === 1 ? "Stride 1 has no period." : `AC energy at period ${P.stride} in the dashed window: ${share} (${why}).`;
@@ -150,17 +150,20 @@ function mapPicture(values, bars, [first, side], row) {
       if (short) parts.push(`<text x="${x + cell / 2}" y="${y + 14}"${strong}>${format(v)}</text>`);
     }),
   );
+  const lines = range(n + 1).map((i) => `M${gutter} ${i * cell}h${n * cell}M${gutter + i * cell} 0v${n * cell}`);
+  parts.push(`<path class="cw-lines" d="${lines.join("")}"/>`);
   parts.push(`<rect class="cw-window" x="${gutter + first * cell}" y="${first * cell}" width="${side * cell}" height="${side * cell}"/>`);
   if (row >= 0) parts.push(`<path class="cw-marker" d="M1 ${row * cell + 5}l8 5l-8 5z"/>`);
   const high = Math.max(...bars, 0);
   const low = Math.min(...bars, 0);
   const unit = 54 / Math.max(high - low, 1e-9);
   const base = n * cell + 24 + high * unit;
+  const labelled = bars.every((v) => format(v, 1).length <= 4);
   bars.forEach((v, c) => {
     const [x, top] = [gutter + c * cell, base - Math.max(v, 0) * unit];
     const height = Math.max(Math.abs(v) * unit, 0.01);
     parts.push(`<rect class="cw-bar-${v < 0 ? "negative" : "positive"}" x="${x + 2}" y="${top}" width="${cell - 4}" height="${height}"/>`);
-    if (bars.every((b) => format(b, 1).length <= 4))
+    if (labelled)
       parts.push(`<text class="cw-small" x="${x + cell / 2}" y="${v < 0 ? base + height + 8.5 : top - 3}">${format(v, 1)}</text>`);
   });
   parts.push(`<path class="cw-axis" d="M${gutter} ${base}h${n * cell}"/>`);
@@ -199,7 +202,8 @@ export function render({ model, el }) {
     [...sliders, kinds, signals].forEach((control) => control.refresh());
     const w = kernelValues(P);
     const sums = phaseSums(P, w);
-    const found = verdict(P);
+    const out = response(P, undefined, w);
+    const found = verdict(P, out);
     Object.keys(words).forEach((key) => (words[key].textContent = found[key]));
     words.coverage.className = found.even ? "cw-even" : "cw-uneven";
     words.pattern.className = found.flat ? "cw-even" : "cw-uneven";
@@ -216,7 +220,6 @@ export function render({ model, el }) {
 
     const along = coverage(P);
     const inside = interior(P);
-    const out = response(P, undefined, w);
     const row = markedRow(P, out);
     const o = outputSize(P);
     const drawn = [mapPicture(square(o, (r, c) => along[r] * along[c]), along, inside, -1), mapPicture(out, out[row], inside, row)];

@@ -120,8 +120,9 @@ function numberGrid(handlers) {
       handlers.move(...ARROWS[event.key]);
     });
   }
-  let cells = [];
+  let cells = []; // one element each, and what it shows at present
   let shape = "";
+  const put = (cell, key, value, write) => cell[key] === value || ((cell[key] = value), write(cell.box, value));
   node.refresh = ({ caption: text, hint: advice = "", rows, cols, cell }) => {
     caption.textContent = text;
     hint.textContent = advice;
@@ -129,33 +130,24 @@ function numberGrid(handlers) {
       shape = `${rows},${cols}`;
       body.style.setProperty("--cols", cols);
       body.classList.toggle("cw-dense", cols > 12);
-      cells = [];
-      body.replaceChildren(
-        ...Array.from({ length: rows }, () => {
-          const row = h("div", { role: "row", class: "cw-row" });
-          for (let c = 0; c < cols; c++) {
-            const tag = h("i", { "aria-hidden": true });
-            const number = h("span");
-            cells.push({ number, tag, box: h("div", { role: handlers ? "gridcell" : "cell" }, tag, number) });
-            row.append(cells.at(-1).box);
-          }
-          return row;
-        }),
-      );
+      cells = Array.from({ length: rows * cols }, () => ({ box: h("div", { role: handlers ? "gridcell" : "cell" }) }));
+      const row = (r) => h("div", { role: "row", class: "cw-row" }, ...cells.slice(r * cols, (r + 1) * cols).map(({ box }) => box));
+      body.replaceChildren(...Array.from({ length: rows }, (_, r) => row(r)));
     }
     const focused = body.matches(":focus-within");
-    cells.forEach(({ box, number, tag }, index) => {
-      const { at, text: shown, kind = "", tag: letter = "", selected = false, tint } = cell(Math.floor(index / cols), index % cols);
-      const name = `cw-cell ${kind}${selected ? " cw-selected" : ""}`;
-      if (box.className !== name) box.className = name;
-      if (number.textContent !== shown) number.textContent = shown;
-      if (tag.textContent !== letter) tag.textContent = letter;
-      if (tint != null) box.style.setProperty("--tint", `${tint}%`);
+    cells.forEach((drawn, index) => {
+      const { at, text: shown, kind = "", tag = "", selected = false, tint } = cell(Math.floor(index / cols), index % cols);
+      put(drawn, "text", shown, (box, value) => (box.textContent = value));
+      put(drawn, "name", `cw-cell ${kind}${selected ? " cw-selected" : ""}`, (box, value) => (box.className = value));
+      put(drawn, "tag", tag, (box, value) => (box.dataset.tag = value));
+      put(drawn, "tint", tint, (box, value) => box.style.setProperty("--tint", `${value}%`));
       if (!handlers) return;
-      box.dataset.at = at ?? "";
-      box.tabIndex = selected ? 0 : -1; // Tab reaches the chosen cell, arrow keys go on from there
-      box.setAttribute("aria-selected", selected);
-      if (selected && focused) box.focus({ preventScroll: true });
+      put(drawn, "at", String(at), (box, value) => (box.dataset.at = value));
+      put(drawn, "selected", selected, (box, value) => {
+        box.tabIndex = value ? 0 : -1; // Tab reaches the chosen cell, arrow keys go on from there
+        box.setAttribute("aria-selected", value);
+      });
+      if (selected && focused) drawn.box.focus({ preventScroll: true });
     });
   };
   return node;

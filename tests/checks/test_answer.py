@@ -146,6 +146,24 @@ def test_values_that_cannot_be_compared_say_so(strange):
     assert why(lambda x: strange).startswith("what it returned cannot be compared: ")
 
 
+class Touchy(type):
+    @property
+    def __name__(cls):
+        raise SystemExit
+
+
+class TouchyList(list):
+    """Python's own iteration is used, not this one."""
+
+    def __iter__(self):
+        raise SystemExit
+
+
+def test_values_that_raise_when_looked_at():
+    assert "looking at it raises SystemExit" in why(lambda x: Touchy("T", (), {})())
+    assert why(lambda x: TouchyList([1.0]), reference=lambda x: [1.0]) == ""
+
+
 def test_prints_and_warnings_are_kept_not_shown(capsys):
     def talks(x):
         print("a" * 10 * MAX_PRINTED)

@@ -93,6 +93,8 @@ def test_the_failing_input_can_be_had(check):
     check(1, half)
     case = check.case(1)
     assert not np.array_equal(half(**case), right(**case))
+    case["a"][:] = 0
+    assert check.case(1)["a"].any()
 
 
 def test_the_solution_is_shown_after_an_attempt(check, capsys, monkeypatch):

@@ -4,6 +4,7 @@ import itertools
 
 import torch
 import torch.nn.functional as F
+from harness import exercise_tests
 
 # 1 · stamps in one dimension
 
@@ -120,11 +121,13 @@ def conv_crops_end(x, weight, stride, padding):
 
 
 def conv_square_only(x, weight, stride, padding):
-    n, c, h, _ = x.shape
+    n, _, h, _ = x.shape
     _, c_out, k, _ = weight.shape
     canvas = torch.zeros(n, c_out, (h - 1) * stride + k, (h - 1) * stride + k, dtype=x.dtype)
     for i, j in itertools.product(range(h), range(h)):
-        canvas[:, :, i * stride : i * stride + k, j * stride : j * stride + k] += torch.einsum("ni,iohw->nohw", x[:, :, i, j], weight)
+        canvas[:, :, i * stride : i * stride + k, j * stride : j * stride + k] += torch.einsum(
+            "ni,iohw->nohw", x[:, :, i, j], weight
+        )
     return canvas[:, :, padding : canvas.shape[2] - padding, padding : canvas.shape[3] - padding]
 
 
@@ -392,3 +395,5 @@ ALTERNATES = {
     "bilinear_kernel": [bilinear_by_loops],
     "icnr_weight": [icnr_expand],
 }
+
+TestExercise = exercise_tests("02_transposed_convolution", MUTANTS, ALTERNATES)

@@ -26,7 +26,7 @@ def _grains():
 def grains(rng, *shape):
     """Standard normal numbers of a shape, float32: a stretch of half a million fixed ones, from a random place."""
     count = math.prod(shape)
-    start = int(rng.integers(len(_grains()) - count))
+    start = int(rng.random() * (len(_grains()) - count))
     return _grains()[start : start + count].reshape(shape)
 
 

@@ -61,7 +61,8 @@ class Ground:
         v = (y - top) / wide
         color = self._asphalt(rows)
         edge = 0.11 if pavement else 0.03
-        tracks = np.abs((v - edge) / (1 - 2 * edge) * lanes * 2 % 1 - 0.5)
+        tracks = (v - edge) * (2 * lanes / (1 - 2 * edge))
+        tracks = np.abs(tracks - np.floor(tracks) - 0.5)
         color = color * (1 - 0.10 * clip01(1 - 4 * tracks))
         mark = np.zeros_like(v)
         phase = self.rng.uniform(0, 30)

@@ -75,8 +75,7 @@ class Plants:
         """A tree `tall` pixels high with its foot at (x, y)."""
         sprites = BROADLEAF if self.mixed and rng.random() < 0.5 else self.sprites
         sprite = BUSH if bush else pick(rng, sprites)
-        flip = 1 if rng.random() < 0.5 else -1
         stretch = 0.92 if rng.random() < 0.5 else 1.08
         return render(
-            sprite, shape, x, y, tall, self.palette(rng), flip=flip, stretch=stretch, side=0.9 * side, **about
+            sprite, shape, x, y, tall, self.palette(rng), stretch=stretch, side=0.9 * side, **about
         )

@@ -130,7 +130,8 @@ MOODS = {
 
 
 def pick(rng, items):
-    return items[int(rng.integers(len(items)))]
+    """One of items, each as likely."""
+    return items[int(rng.random() * len(items))]
 
 
 def pick_mood(rng) -> Mood:

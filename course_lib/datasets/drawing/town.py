@@ -93,10 +93,11 @@ def paint_buildings(canvas, rng, mood, horizon, unit, class_id, *, side=1.0, sty
     y = canvas.y[rows]
     body = wall[:, None] * (1.05 - 0.22 * clip01((y - 0.4 * horizon) / (0.6 * horizon)) ** 2)
     up = (y - eave) / pitch - 0.25
+    story = np.floor(up)
     cx = clip01(0.5 + (part_x / 2 - np.abs(across % 1 - 0.5)) * pitch)
-    cy = clip01(0.5 + (tall / 2 - np.abs(up % 1 - 0.5)) * pitch)
+    cy = clip01(0.5 + (tall / 2 - np.abs(up - story - 0.5)) * pitch)
     window = cx * cy * (up > 0) * (y < horizon - 0.4 * pitch)
-    drawn = grains(rng, 64, 256)[up.astype(np.intp) % 64, (number + across.astype(np.intp)) % 256]
+    drawn = grains(rng, 64, 256)[story.astype(np.intp) & 63, (number + across.astype(np.intp)) & 255]
     sky = mood.shining(mood.middle)[:, None, None]
     glass = np.array([0.20, 0.26, 0.33], f32)[:, None, None] + 0.22 * sky * (1 + 0.3 * drawn)
     if mood.night:
