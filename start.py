@@ -443,6 +443,7 @@ def lab(python, port, browser):
     token, log = secrets.token_hex(24), WORK / ".jupyterlab.log"
     command = [python, "-m", "jupyterlab", f"--ServerApp.root_dir={WORK}", f"--LabApp.default_url={page}"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    command += ["--ServerApp.base_url=/"]  # whatever the user's own settings say
     command += ["--ServerApp.answer_yes=True"]  # Ctrl-C stops without a question
     command += [] if browser else ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -556,4 +557,6 @@ def main(argv=None):
 if __name__ == "__main__":
     for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # a closed terminal or a stopped container end like Ctrl-C
         signal.signal(getattr(signal, name), signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot show a folder's name is no reason to stop
+        stream.reconfigure(errors="replace")
     sys.exit(main())

@@ -184,6 +184,7 @@ def venv(start, tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", make)
     start.scope["reachable"] = lambda url: False
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=99e9))
     return folder
 
 
@@ -321,17 +322,28 @@ def test_cpu_wheels_come_first_and_a_demand_for_them_fails_without(start, venv, 
 
 
 @POSIX
-def test_a_python_without_ensurepip_and_a_full_disk(start, venv, monkeypatch):
+def test_a_python_without_ensurepip(start, venv, monkeypatch):
     def fail(command, **_):
         return subprocess.CompletedProcess(command, 1, "The virtual environment: ensurepip is not available", "")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "run", fail)
-        with pytest.raises(start.Stop, match=r"apt install python3.\d+-venv"):
-            start.prepare(venv)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1e9))
-    with pytest.raises(start.Stop, match=r"1.0 of \d GB are free"):
+    monkeypatch.setattr(subprocess, "run", fail)
+    with pytest.raises(start.Stop, match=r"apt install python3.\d+-venv"):
         start.prepare(venv)
+
+
+@POSIX
+def test_a_nearly_full_disk_stops_a_first_start_and_no_update(start, venv, monkeypatch):
+    start.prepare(venv)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1e9))
+    (start.repo / "constraints.txt").write_text("torch==9.9\n")
+    start.prepare(venv)
+    assert len(calls(venv)) == 2
+    with pytest.raises(start.Stop, match=r"1.0 of 3 GB are free"):
+        start.prepare(venv.with_name("another"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=5e9))
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(start.Stop, match=r"5.0 of 9 GB are free"):
+        start.prepare(venv.with_name("another"), torch="default")
 
 
 # ---------------------------------------------------------------- sentences

@@ -367,7 +367,7 @@ def test_evaluate_counts_every_labeled_pixel_once():
         "miou": matrix.miou(),
         "iou": matrix.iou().tolist(),
         "base_rate": pytest.approx(max((labeled == c).double().mean() for c in range(3))),
-        "images": 7,
+        "pixels": len(labeled),
     }
 
 
@@ -439,7 +439,7 @@ except ValueError as error:
 print("RESULT" + json.dumps({
     "loss": history.loss, "metrics": history.metrics, "writes": writes, "complaint": complaint,
     "weights": torch.cat([p.flatten() for p in net.parameters()]).tolist(),
-    "single": evaluate(net, Blobs(1), device="cpu")["images"],
+    "single": evaluate(net, Blobs(1), device="cpu")["pixels"],
 }))
 """
 
@@ -490,10 +490,12 @@ def test_two_processes_evaluate_every_sample_once(two_processes):
     assert first["metrics"] == second["metrics"]
     assert len(first["metrics"]) == 2
     for ours, theirs in zip(first["metrics"], metrics, strict=True):
-        assert ours["images"] == 7  # does not divide by 2
+        assert ours["pixels"] == theirs["pixels"] == (Blobs(7, seed=1).semantic != 255).sum()  # 7 does not divide by 2
         assert ours["base_rate"] == theirs["base_rate"]
         assert ours["iou"] == pytest.approx(theirs["iou"], abs=0.02)  # one pixel may fall on the other side of a tie
-    assert first["single"] == second["single"] == 1  # one of the two had no sample at all
+    assert (
+        first["single"] == second["single"] == (Blobs(1).semantic != 255).sum()
+    )  # one of the two had no sample at all
 
 
 def test_only_the_main_process_writes_and_draws(two_processes):

@@ -18,7 +18,6 @@ import torch
 from course_lib import datasets, evidence, plots, profiles, training, widgets
 from course_lib.experiments import street_unet
 
-torch.set_num_threads(2)
 profile = profiles.current()
 print(f"profile {profile.name}, device {profile.device}, torch {torch.__version__}")
 

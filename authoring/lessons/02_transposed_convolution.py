@@ -21,7 +21,6 @@ from course_lib import datasets, evidence, ops, plots, training, widgets
 from course_lib.experiments import checkerboard
 
 torch.manual_seed(0)
-torch.set_num_threads(2);
 
 # %% [markdown]
 # ## 1 · The problem in one picture

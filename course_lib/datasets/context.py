@@ -53,14 +53,12 @@ CRANE = Sprite(
 CONTAINERS = ("b5482f", "2f6f9a", "c9973a", "4f7f5c", "8a8f96", "7a3f5c")
 
 
-def draw(rng, height, width, *, harbor=None) -> Picture:
-    """One world; harbor: which, None for a fair coin. `numbers` of the picture: from each vehicle to its cue, in pixels."""
+def draw(rng, height, width, harbor: bool) -> Picture:
+    """One world: houses or a harbor. `numbers` of the picture: the distance from each vehicle to its cue, in pixels."""
     canvas, unit = Canvas(height, width), np.sqrt(height * width) / 96
     light = MOODS[pick(rng, LIGHTS)]
     horizon = round(height * rng.uniform(0.20, 0.28))
     far = np.random.default_rng(rng.integers(2**32))
-    coin = far.integers(2)
-    harbor = bool(coin) if harbor is None else harbor
 
     sun_x, _ = paint_sky(canvas, rng, light, horizon, unit, BACKDROP)
     empty = canvas.image[:, :horizon].copy()
@@ -81,12 +79,12 @@ def draw(rng, height, width, *, harbor=None) -> Picture:
 
 
 def draw_mosaic(rng, height, width) -> Picture:
-    """Four worlds, two by two."""
+    """Four worlds, two by two, each by a fair coin."""
     rows, columns = (height // 2, height - height // 2), (width // 2, width - width // 2)
     image, semantic = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
     ids, classes, distances = np.zeros((height, width), np.uint8), (), ()
     for i, j in np.ndindex(2, 2):
-        world = draw(rng, rows[i], columns[j])
+        world = draw(rng, rows[i], columns[j], rng.random() < 0.5)
         place = slice(i * rows[0], i * rows[0] + rows[i]), slice(j * columns[0], j * columns[0] + columns[j])
         image[place], semantic[place] = world.image, world.semantic
         ids[place] = world.ids + np.uint8(len(classes)) * (world.ids > 0)

@@ -48,8 +48,14 @@ class Generated:
             )
         i %= self.n
         if i not in self._cache:
-            self._cache[i] = self._draw(np.random.default_rng([self.seed, i, self._tag]), *self.size)
+            self._cache[i] = self._paint(i)
         return self._cache[i]
+
+    def _paint(self, index: int) -> Picture:
+        return self._draw(self._rng(index), *self.size)
+
+    def _rng(self, *numbers: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *numbers, self._tag])
 
     def __getitem__(self, index: int):
         """(image, target) of the contract in `sample`, after `transform`."""

@@ -26,7 +26,7 @@ def sample(image, semantic, ids=None, id_classes=(), *, parts=None, transform=No
     """One (image, target) pair from numpy arrays.
 
     image (H, W, 3) uint8; semantic (H, W) uint8, void 255; ids (H, W) integers, 0 = no object, k = object k (1 ... M, each with
-    at least one pixel); id_classes: M class ids, of objects 1 ... M; parts (H, W) uint8, void 255.
+    at least one pixel that is not void); id_classes: M class ids, of objects 1 ... M; parts (H, W) uint8, void 255.
     transform(image, target) -> (image, target): any v2 transform, or a function that keeps to the same contract.
 
     -> image float32 (3, H, W) in [0, 1]; target: semantic int64 (H, W) and, if ids is given, masks bool (M, H, W),

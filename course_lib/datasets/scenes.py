@@ -10,6 +10,7 @@ A picture of 96 x 96 has units of one pixel; larger ones show things larger, in 
 """
 
 from . import context, multiscale, street
+from .drawing.stage import PART_CLASSES
 from .generated import Generated
 
 VARIANTS = {
@@ -37,7 +38,14 @@ class Scenes(Generated):
         self.variant = variant
         self.classes, self.colors, self.things = world.CLASSES, world.COLORS, world.THINGS
         if variant == "parts":
-            self.part_classes = street.PART_CLASSES
+            self.part_classes = PART_CLASSES
+
+    def _paint(self, index):
+        if self.variant != "context":
+            return super()._paint(index)
+        # Pictures 2k and 2k + 1 show different worlds, so cars and boats are about equally many in any set.
+        coin = int(self._rng(index // 2, 2).integers(2))
+        return context.draw(self._rng(index), *self.size, harbor=(index + coin) % 2 == 1)
 
     def cue_distance(self, index: int) -> tuple[float, ...]:
         """Variants "context" and "mosaic": for each object of picture `index` (before any transform), the least distance in pixels

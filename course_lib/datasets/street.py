@@ -8,7 +8,7 @@ import numpy as np
 from .drawing.canvas import Canvas, clip01, f32, noise
 from .drawing.ground import Ground
 from .drawing.sky import paint_sky, pick, pick_mood, rgb
-from .drawing.stage import PART_CLASSES, Stage
+from .drawing.stage import Stage
 from .drawing.town import paint_buildings, paint_skyline
 from .generated import Picture
 
@@ -27,8 +27,6 @@ COLORS = (
 SKY, BUILDING, TREE, GRASS, ROAD, WATER, CAR, PERSON, BOAT = range(9)
 THINGS = frozenset({CAR, PERSON, BOAT})
 PARTS_ZOOM = 1.9
-
-__all__ = ["CLASSES", "COLORS", "PART_CLASSES", "THINGS", "draw", "draw_parts"]
 
 
 def draw(rng, height, width) -> Picture:

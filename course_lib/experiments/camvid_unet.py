@@ -71,7 +71,7 @@ def main() -> None:
     profile = profiles.current()
     size = profile.pick(laptop=(96, 128), gpu=(360, 480))
     width = profile.pick(laptop=16, gpu=32, full=64)
-    steps = arguments.steps or profile.pick(laptop=220, gpu=3000, full=20000)
+    steps = arguments.steps or profile.pick(laptop=300, gpu=3000, full=20000)
     train, val, classes, colors, name = load(arguments.data, size)
     print(
         f"{name}: {len(train)} pictures to train, {len(val)} to validate, {size[0]} x {size[1]} pixels, {profile.name} profile"

@@ -24,9 +24,9 @@ def scenes() -> tuple[datasets.Scenes, datasets.Scenes]:
 
 
 def build(seed: int = 0) -> UNet:
-    """The U-Net of lesson 00, untrained: 9 classes, 16 channels at full size, three levels."""
+    """The U-Net of lesson 00, untrained: 9 classes, 8 channels at full size, three levels."""
     torch.manual_seed(seed)
-    return UNet(3, 9, width=16, depth=3)
+    return UNet(3, 9, width=8, depth=3)
 
 
 def pretrained() -> UNet:

@@ -93,8 +93,7 @@ def _plain_tensor(value, left) -> torch.Tensor:
                 f"a tensor of {value.dtype}, {value.layout} on {value.device}; use a dense one of bool, int or float"
             )
         _charge(value.numel() * value.element_size(), value.shape, left)
-        tensor = value.detach().to("cpu").as_subclass(torch.Tensor)
-        return torch.empty(tuple(tensor.shape), dtype=tensor.dtype).copy_(tensor)
+        return torch.empty(tuple(value.shape), dtype=value.dtype).copy_(value.detach())
 
 
 def _charge(size: int, shape, left) -> None:

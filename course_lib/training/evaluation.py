@@ -29,7 +29,7 @@ def evaluate(model: nn.Module, dataset, *, batch_size: int = 16, num_classes: in
     """Metrics of a semantic model over a whole data set, from one confusion matrix; void pixels count nowhere.
 
     Returns accuracy, miou (floats in 0..1), iou (a list, one float per class, NaN for a class neither true nor predicted),
-    base_rate (the accuracy of always answering the most frequent class) and images (how many). num_classes: by default the
+    base_rate (the accuracy of always answering the most frequent class) and pixels (how many were counted). num_classes: by default the
     channels of the logits. Under several processes each takes its share, every image counts once, all get the same result.
     Raises ValueError for an empty set, targets without "semantic", or labels that are no class.
     """
@@ -54,7 +54,7 @@ def evaluate(model: nn.Module, dataset, *, batch_size: int = 16, num_classes: in
         "miou": matrix.miou(),
         "iou": matrix.iou().tolist(),
         "base_rate": int(matrix.counts.sum(1).max()) / pixels if pixels else float("nan"),
-        "images": len(dataset),
+        "pixels": pixels,
     }
 
 

@@ -134,22 +134,32 @@ export function verdict(P, out = response(P)) {
   return { coverage: stamps + divides, pattern, energy, even, flat: strength === 0 };
 }
 
-/** A map of numbers as SVG, its middle row or its one-dimensional counts below it as bars. */
+/**
+ * A map of numbers as SVG, its middle row or its one-dimensional counts below it as bars. Few elements, so that a slider moves it
+ * smoothly: one path per shade, and per row one text whose characters are placed one by one.
+ */
 function mapPicture(values, bars, [first, side], row) {
   const n = values.length;
-  const [cell, gutter, room] = [20, 12, 86];
+  const [cell, gutter, room, shades] = [20, 12, 86, 32];
   const peak = Math.max(...values.flat().map(Math.abs), 1e-9);
-  const short = values.flat().every((v) => format(v).length <= 2);
-  const look = (v) => `class="${v < 0 ? "cw-negative" : "cw-positive"}" fill-opacity="${((0.85 * Math.abs(v)) / peak).toFixed(3)}"`;
   const parts = [];
+  const squares = {}; // by sign and shade
   values.forEach((line, r) =>
     line.forEach((v, c) => {
-      const [x, y] = [gutter + c * cell, r * cell];
-      parts.push(`<rect x="${x}" y="${y}" width="${cell}" height="${cell}" ${look(v)}/>`);
-      const strong = v > 0.55 * peak ? ' class="cw-strong"' : "";
-      if (short) parts.push(`<text x="${x + cell / 2}" y="${y + 14}"${strong}>${format(v)}</text>`);
+      const key = `${v < 0 ? "negative" : "positive"} ${Math.round((shades * Math.abs(v)) / peak)}`;
+      (squares[key] ??= []).push(`M${gutter + c * cell} ${r * cell}h${cell}v${cell}h-${cell}z`);
     }),
   );
+  for (const [key, path] of Object.entries(squares)) {
+    const [sign, shade] = key.split(" ");
+    parts.push(`<path class="cw-${sign}" fill-opacity="${((0.8 * shade) / shades).toFixed(3)}" d="${path.join("")}"/>`);
+  }
+  const labels = values.map((line) => line.map((v) => format(v)));
+  if (labels.flat().every((label) => label.length <= 2))
+    labels.forEach((line, r) => {
+      const places = line.flatMap((label, c) => [...label].map((_, i) => gutter + c * cell + 10 + 6.4 * (i - (label.length - 1) / 2)));
+      parts.push(`<text x="${places.join(" ")}" y="${r * cell + 14}">${line.join("")}</text>`);
+    });
   const lines = range(n + 1).map((i) => `M${gutter} ${i * cell}h${n * cell}M${gutter + i * cell} 0v${n * cell}`);
   parts.push(`<path class="cw-lines" d="${lines.join("")}"/>`);
   parts.push(`<rect class="cw-window" x="${gutter + first * cell}" y="${first * cell}" width="${side * cell}" height="${side * cell}"/>`);

@@ -181,9 +181,8 @@ class CheckerboardExplorer(CourseWidget):
 
         def look(r: int, c: int) -> dict[str, Any]:
             v = values[r, c].item()
-            color = "white" if v > 0.55 * peak else INK
             text = format_number(v) if short else ""
-            return {"text": text, "fill": VERMILLION if v < 0 else BLUE, "alpha": 0.85 * abs(v) / peak, "color": color}
+            return {"text": text, "fill": VERMILLION if v < 0 else BLUE, "alpha": 0.8 * abs(v) / peak}
 
         number_grid(ax, left, top, cell, o, o, look)
         corner = (left + first * cell, top + first * cell)

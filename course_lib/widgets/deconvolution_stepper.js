@@ -41,7 +41,7 @@ export function stamped(x, w, P, stamps = P.size ** 2) {
   for (let t = 0; t < stamps; t++) {
     const [i, j] = [Math.floor(t / P.size), t % P.size];
     for (let a = 0; a < P.kernel; a++)
-      for (let b = 0; b < P.kernel; b++) full[i * P.stride + a][j * P.stride + b * P.dilation] += x[i][j] * w[a][b];
+      for (let b = 0; b < P.kernel; b++) full[i * P.stride + a * P.dilation][j * P.stride + b * P.dilation] += x[i][j] * w[a][b];
   }
   return full;
 }

@@ -47,6 +47,14 @@ def test_a_free_test_says_why():
     assert report.points == 1.0
 
 
+def test_a_free_test_that_stumbles_over_an_answer_fails_it_in_words():
+    report = judge(DOUBLE, lambda x: 3)
+    assert (
+        report.outcomes[1].why
+        == "what it returned does not fit the question: TypeError: object of type 'int' has no len()"
+    )
+
+
 def test_an_unknown_mistake_is_described():
     report = judge(DOUBLE, lambda x: 2 * x + (x == 3))
     assert report.outcomes[0].why == "1 of 2 values differs; the first, at [1], is 7.0 where 6.0 is wanted"

@@ -97,14 +97,14 @@ def test_a_second_look_is_cached():
 
 @pytest.mark.parametrize(
     ("variant", "things", "mean"),
-    [(variant, *pair) for variant, pair in {
-        "street": ((), 0.0),
-        "parts": ((), 0.0),
-        "context": ((), 0.0),
-        "mosaic": ((), 0.0),
-        "multiscale": ((), 0.0),
-    }.items()],
-)  # fmt: skip
+    [
+        ("street", (6, 6, 7, 7), 50.6),
+        ("parts", (8, 8, 6), 111.8),
+        ("context", (3, 3, 3, 3), 137.7),
+        ("mosaic", (2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2), 124.4),
+        ("multiscale", (2, 1, 2, 3, 1, 3), 81.4),
+    ],
+)
 def test_pictures_stay_as_they_are(variant, things, mean):
     """Committed results and checkpoints were made with these pictures: whoever changes them must remake those."""
     p = Scenes(1, variant=variant, seed=0).picture(0)
@@ -216,7 +216,8 @@ def test_only_the_horizon_tells_the_world():
     ds = Scenes(600, 64, variant="context", seed=4)
     images = np.stack([p.image for p in pictures(ds)]).reshape(600, 32, 2, 32, 2, 3).mean((2, 4))
     worlds = np.array([p.id_classes[0] == context.BOAT for p in pictures(ds)])
-    assert worlds.mean() == pytest.approx(0.5, abs=0.06)
+    assert worlds.mean() == 0.5
+    assert 0.35 < worlds[::2].mean() < 0.65  # and the index does not tell the world
     assert accuracy(images[:, 10:], worlds) == pytest.approx(0.5, abs=0.09)
     assert accuracy(images[:, :9], worlds) > 0.75
 

@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from course_lib.checks import Question, Report, judge
+from course_lib.checks.core import UNFIT
 from course_lib.checks.render import report_html
 from course_lib.checks.session import questions_of
 from course_lib.grading import feedback
@@ -163,6 +164,10 @@ def assert_robust(question: Question, seed: str = "") -> None:
     for what, answer in STRANGE.items():
         report = run_both_ways(question, answer, seed)
         assert report.points < question.points, f"{question.name}: {what} gets {report.points} points"
+        stumbled = [o.claim for o in report.outcomes if o.why.startswith(UNFIT)]
+        assert not stumbled, (
+            f"{question.name}: {what} makes the test of {stumbled} stumble; raise Failed with a sentence"
+        )
 
 
 def assert_fast(questions, solutions: dict, seed: str = "") -> float:

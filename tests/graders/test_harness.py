@@ -5,7 +5,7 @@ import json
 import harness
 import pytest
 
-from course_lib.checks import Property, Question
+from course_lib.checks import Failed, Property, Question
 
 
 def question(reference=lambda x: 2 * x, **options) -> Question:
@@ -49,12 +49,28 @@ def test_a_question_that_depends_on_identity_is_noticed():
         harness.run_both_ways(question(), remembers)
 
 
-def test_a_check_that_only_looks_at_the_type_is_noticed():
-    def has_a_type(student, rng):
-        yield Property("it returns a number", test=lambda: float(student(x=1.0)))
+def test_a_check_that_takes_anything_is_noticed():
+    def takes_anything(student, rng):
+        def test():
+            if student(x=1.0) is None:
+                raise Failed("a value is wanted")
 
-    with pytest.raises((AssertionError, TypeError, ValueError)):
-        harness.assert_robust(Question("q", "Q", 1, has_a_type))
+        yield Property("it returns something", test=test)
+
+    with pytest.raises(AssertionError, match=r"a number gets 1\.0 points"):
+        harness.assert_robust(Question("q", "Q", 1, takes_anything))
+
+
+def test_a_free_test_that_stumbles_is_noticed():
+    def adds(student, rng):
+        def test():
+            if student(x=1.0) + 1.0 != 2.5:
+                raise Failed("x times 1.5 is wanted")
+
+        yield Property("it returns a number", test=test)
+
+    with pytest.raises(AssertionError, match=r"a function without return makes the test of .* stumble"):
+        harness.assert_robust(Question("q", "Q", 1, adds))
 
 
 def test_too_few_mutants_are_noticed():

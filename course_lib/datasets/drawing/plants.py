@@ -76,6 +76,4 @@ class Plants:
         sprites = BROADLEAF if self.mixed and rng.random() < 0.5 else self.sprites
         sprite = BUSH if bush else pick(rng, sprites)
         stretch = 0.92 if rng.random() < 0.5 else 1.08
-        return render(
-            sprite, shape, x, y, tall, self.palette(rng), stretch=stretch, side=0.9 * side, **about
-        )
+        return render(sprite, shape, x, y, tall, self.palette(rng), stretch=stretch, side=0.9 * side, **about)
