@@ -1,7 +1,7 @@
 """The variants "context" and "mosaic": one amphibious vehicle that is a car among houses and a boat in a harbor.
 
-Everything below the horizon - light, wet ground, vehicles - is drawn before the world is chosen and does not depend on it: the
-two worlds differ only in what stands on the horizon. So a network can name a vehicle only if it sees that far. "mosaic" puts four
+Everything below the horizon - light, wet ground, vehicles - is the same to the last bit whichever world is drawn: the two differ
+only in what stands on the horizon. So a network can name a vehicle only if it sees that far. "mosaic" puts four
 small worlds into one picture, each with its own horizon: there it must also look in the right direction.
 """
 

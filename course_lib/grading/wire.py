@@ -87,7 +87,7 @@ def decode(frame: bytes):
         raise Rejected("a frame whose head does not fit its length")
     body = memoryview(frame)[_HEAD.size :]
     try:
-        tree = json.loads(str(body[:tree_size], "utf-8"), object_pairs_hook=_one_key, parse_constant=_no_constant)
+        tree = json.loads(str(body[:tree_size], "utf-8"), object_pairs_hook=_one_key)
         reader = _Reader(body[tree_size:])
         value = reader.read(tree, MAX_DEPTH)
     except Rejected:
@@ -103,10 +103,6 @@ def _one_key(pairs: list) -> dict:
     if len(pairs) != 1:
         raise Rejected(f"an object of {len(pairs)} keys in the tree")
     return dict(pairs)
-
-
-def _no_constant(name: str):
-    raise Rejected(f"{name} as a bare word in the tree")
 
 
 class _Reader:
@@ -130,7 +126,7 @@ class _Reader:
             return node
         if kind is float:
             if not math.isfinite(node):
-                raise Rejected("a number too large for a float")
+                raise Rejected("a bare NaN, or a number too large for a float")
             return node
         if kind is str:
             return self.text(node)

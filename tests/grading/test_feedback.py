@@ -56,6 +56,7 @@ def test_long_or_unspeakable_values_have_no_code(value):
 
 def test_a_call_to_paste():
     assert call("f", {"x": np.array([1.0]), "n": 2}) == "f(x=np.array([1.0]), n=2)"
+    assert call("f", {"x": torch.tensor([0.1])}) == "f(x=torch.tensor([0.1]))"
     assert call("f", {"argument 1": 2}) is None
 
 

@@ -38,7 +38,8 @@ def test_subclasses_become_their_base():
         plain(values[-1])
     array = plain(np.array([1.5]).view(Sub))
     assert (type(array), array.dtype, array.tolist()) == (np.ndarray, np.float64, [1.5])
-    assert type(plain(nn.Parameter(torch.ones(2)))) is torch.Tensor
+    tensor = plain(nn.Parameter(torch.ones(2)))
+    assert (type(tensor), tensor.requires_grad) == (torch.Tensor, False)
     assert type(plain(np.ma.masked_array([1, 2], [True, False]))) is np.ndarray
 
 
@@ -144,6 +145,13 @@ def test_every_layer_is_rebuilt(kind):
     assert repr(again) == repr(layer)  # torch's own account of the settings
     assert all(torch.equal(a, b) for a, b in zip(layer.state_dict().values(), again.state_dict().values(), strict=True))
     assert list(layer.state_dict()) == list(again.state_dict())
+
+
+def test_building_a_layer_makes_no_weights_of_its_own():
+    description = plain(describe(nn.Conv2d(3, 8, 3)))
+    before = torch.get_rng_state()
+    build(description)
+    assert torch.equal(torch.get_rng_state(), before)  # an initialisation would have drawn random numbers
 
 
 def test_doubles_stay_doubles_and_rebuilt_layers_train():
