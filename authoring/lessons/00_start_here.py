@@ -171,13 +171,13 @@ assert max(wild) > 2 * losses[0]
 
 # %% [markdown] tags=["measure"]
 # ## 5 · How much does training buy?
-# The two networks have the same architecture and the same data. One has seen 60 batches, one 2000. Every lesson measures like this: the decisive
+# The two networks have the same architecture and the same data. One has seen 60 batches, one 1500. Every lesson measures like this: the decisive
 # arms run in front of you, and beside them stands a committed table over three seeds, made by the same code. **mean ± sd** tells how much luck is in a number.
 
 # %%
 short = training.evaluate(by_fit, val)
 print(f"60 steps:   accuracy {short['accuracy']:.3f}, mIoU {short['miou']:.3f}")
-print(f"2000 steps: accuracy {scores['the network']['accuracy']:.3f}, mIoU {scores['the network']['miou']:.3f}")
+print(f"1500 steps: accuracy {scores['the network']['accuracy']:.3f}, mIoU {scores['the network']['miou']:.3f}")
 print(evidence.agrees("00_street_unet", "60 steps", "miou", short["miou"]))
 assert scores["most frequent class"]["miou"] + 0.1 < short["miou"] < scores["the network"]["miou"] - 0.1
 

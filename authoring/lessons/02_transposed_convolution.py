@@ -371,13 +371,13 @@ plots.show(
 )
 
 # %% [markdown]
-# The committed table has all arms, three seeds, after 0, 60 and 1500 steps. *Share* is the period-2 share of the output. *Amplitude* is the
+# The committed table has all arms, three seeds, after 0, 60 and 1000 steps. *Share* is the period-2 share of the output. *Amplitude* is the
 # checkerboard's strength in gray levels of 255, which does not depend on how large the other errors are. *RMSE* is the whole error in gray levels.
 
 # %%
 evidence.table(
     "02_checkerboard",
-    {"start_output": "share, start", "brief_output": "share, 60 steps", "long_output": "share, 1500", "long_amplitude": "amplitude, 1500", "long_rmse": "RMSE, 1500"},
+    {"start_output": "share, start", "brief_output": "share, 60 steps", "long_output": "share, 1000", "long_amplitude": "amplitude, 1000", "long_rmse": "RMSE, 1000"},
     digits=4,
 )
 
