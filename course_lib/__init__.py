@@ -9,7 +9,7 @@ import torch  # noqa: F401  the one thing everything here needs
 
 __version__ = "0.1.0"
 _PARTS = frozenset(
-    "checks datasets evidence experiments grading metrics models ops plots profiles training widgets".split()
+    "checks datasets doctor evidence experiments grading metrics models ops plots profiles training widgets".split()
 )
 
 

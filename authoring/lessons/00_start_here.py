@@ -15,13 +15,14 @@
 # %%
 import torch
 
-from course_lib import datasets, evidence, plots, profiles, training, widgets
+from course_lib import checks, datasets, doctor, evidence, plots, training, widgets
 from course_lib.experiments import street_unet
 
-profile = profiles.current()
-print(f"profile {profile.name}, device {profile.device}, torch {torch.__version__}")
+doctor.report();
 
 # %% [markdown]
+# Each line above says *ok*, or *warning* with what to do. A warning rarely stops you here; `python start.py doctor` shows the same list in a terminal.
+#
 # ## 1 · What it is about
 # One picture, three kinds of truth, and what a small network makes of it. The network was trained for the course and ships with it.
 #
@@ -309,8 +310,6 @@ widgets.quiz(
 # The **core path** has ten lessons, about 20 hours with exercises: 00, 01, 02, 03, 04, 06, 08, 10, 13, 14. The rest deepens it. **Next:** lesson 01, or 02 if you know the three tasks. Your progress so far:
 
 # %%
-from course_lib import checks
-
 checks.course_table()
 
 # %% [markdown] tags=["references"]

@@ -68,3 +68,8 @@ def training_batches(dataset, stream: Stream, num_workers: int, pin_memory: bool
         num_workers=num_workers,
         pin_memory=pin_memory,
     )
+
+
+def batches(dataset, steps: int, *, batch_size: int = 16, seed: int = 0):
+    """Yield the batches (images, targets) that `fit` trains on with these settings, in its order, not normalized."""
+    yield from training_batches(dataset, Stream(len(dataset), batch_size, 0, steps, seed), num_workers=0, pin_memory=False)
