@@ -18,7 +18,7 @@ from torchvision.transforms import v2
 
 from course_lib.metrics import ConfusionMatrix
 from course_lib.training import History, evaluate, fit, loop, one_cycle, predict, predict_logits, semantic_loss
-from course_lib.training.batches import Stream
+from course_lib.training.batches import Stream, batches
 from course_lib.training.guards import uninterrupted
 
 
@@ -123,6 +123,20 @@ def test_stream_covers_epochs_in_new_orders_and_is_shared():
     assert list(Stream(5, 4, 2, 5, 3)) == whole[2:]  # a resumed run sees the rest of the same stream
     parts = [list(Stream(5, 4, 0, 5, 3, share=(rank, 2))) for rank in (0, 1)]
     assert [a + b for a, b in zip(*parts, strict=True)] == whole
+
+
+def test_batches_are_those_of_fit_and_disturb_nobody():
+    train, seen = Blobs(transform=noisy), []
+
+    def loss_fn(model, batch):
+        seen.append(batch[0] * 0.25 + 0.5)
+        return semantic_loss(model, batch)
+
+    quiet_fit(tiny_net(), train, loss_fn, steps=3, seed=5)
+    before = torch.get_rng_state()
+    same = [images for images, _ in batches(train, 3, batch_size=4, seed=5)]
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.testing.assert_close(same, seen)
 
 
 def test_a_batch_may_be_larger_than_the_set():

@@ -156,7 +156,7 @@ assert losses[-1] < 0.6 * losses[0]
 
 # %%
 by_fit = street_unet.build(seed=0)
-history = training.fit(by_fit, train, steps=60, seed=0)
+history = training.fit(by_fit, train, steps=60, seed=0, device="cpu")
 print(f"largest difference of the losses: {max(abs(a - b) for a, b in zip(losses, history.loss, strict=True)):.1e}")
 torch.testing.assert_close(torch.tensor(losses), torch.tensor(history.loss), atol=1e-3, rtol=1e-3)
 

@@ -51,14 +51,14 @@ class ConfusionMatrix:
         for truth, guess in zip(target.flatten().split(piece), prediction.flatten().split(piece), strict=True):
             if not truth.numel():
                 continue
-            low, high = truth.aminmax()
+            low, high = map(int, truth.aminmax())
             if low < 0 or high > 255:
                 raise ValueError(self._complaint("target", truth))
             codes = truth.to(narrow, copy=True)
-            low, high = guess.aminmax()
+            low, high = map(int, guess.aminmax())
             if low < 0 or high >= self.num_classes:
                 guess = guess.masked_fill(truth == self.void, 0)
-                low, high = guess.aminmax()
+                low, high = map(int, guess.aminmax())
                 if low < 0 or high >= self.num_classes:
                     raise ValueError(self._complaint("prediction", guess))
             torch.add(guess.to(narrow), codes, alpha=self.num_classes, out=codes)

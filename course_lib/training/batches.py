@@ -47,7 +47,7 @@ class Stream(Sampler):
 class Seeded(Dataset):
     """`dataset[(position, index)]` is sample `index`, drawn with torch's generator seeded by the position.
 
-    torchvision's random transforms draw from that generator. It is left as it is afterwards: `fit` keeps its own copy.
+    torchvision's random transforms draw from that generator. Afterwards it is where it was before.
     """
 
     def __init__(self, dataset, seed: int):
@@ -55,8 +55,12 @@ class Seeded(Dataset):
 
     def __getitem__(self, key: tuple[int, int]):
         position, index = key
+        before = torch.get_rng_state()
         torch.default_generator.manual_seed(mixed_seed(self.seed, 1, position))
-        return self.dataset[index]
+        try:
+            return self.dataset[index]
+        finally:
+            torch.set_rng_state(before)
 
 
 def training_batches(dataset, stream: Stream, num_workers: int, pin_memory: bool) -> DataLoader:
@@ -67,9 +71,12 @@ def training_batches(dataset, stream: Stream, num_workers: int, pin_memory: bool
         collate_fn=collate,
         num_workers=num_workers,
         pin_memory=pin_memory,
+        generator=torch.Generator(),  # or the loader would draw a number from everybody's
     )
 
 
 def batches(dataset, steps: int, *, batch_size: int = 16, seed: int = 0):
     """Yield the batches (images, targets) that `fit` trains on with these settings, in its order, not normalized."""
-    yield from training_batches(dataset, Stream(len(dataset), batch_size, 0, steps, seed), num_workers=0, pin_memory=False)
+    yield from training_batches(
+        dataset, Stream(len(dataset), batch_size, 0, steps, seed), num_workers=0, pin_memory=False
+    )

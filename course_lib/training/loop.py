@@ -97,7 +97,6 @@ def fit(
         disable=not (progress and place.main),
     )
     with own_random_numbers(place.device), bar:
-        seed_generators(mixed_seed(seed, 3), place.device)
         stream = Stream(len(train), batch_size, history.steps, steps, seed, (place.rank, place.count))
         model.train()
         try:

@@ -120,6 +120,8 @@ function numberGrid(handlers) {
       handlers.move(...ARROWS[event.key]);
     });
   }
+  const choosable = handlers ? { tabindex: -1, "aria-selected": "false" } : {};
+  const blank = h("div", { role: handlers ? "gridcell" : "cell", "data-tag": "", ...choosable });
   let cells = []; // one element each, and what it shows at present
   let shape = "";
   const put = (cell, key, value, write) => cell[key] === value || ((cell[key] = value), write(cell.box, value));
@@ -130,7 +132,7 @@ function numberGrid(handlers) {
       shape = `${rows},${cols}`;
       body.style.setProperty("--cols", cols);
       body.classList.toggle("cw-dense", cols > 12);
-      cells = Array.from({ length: rows * cols }, () => ({ box: h("div", { role: handlers ? "gridcell" : "cell" }) }));
+      cells = Array.from({ length: rows * cols }, () => ({ box: blank.cloneNode(), tag: "", selected: false }));
       const row = (r) => h("div", { role: "row", class: "cw-row" }, ...cells.slice(r * cols, (r + 1) * cols).map(({ box }) => box));
       body.replaceChildren(...Array.from({ length: rows }, (_, r) => row(r)));
     }
