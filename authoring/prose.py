@@ -17,7 +17,7 @@ from authoring.source import Cell, Source
 HOSTS = (
     "arxiv.org doi.org openreview.net openaccess.thecvf.com distill.pub pytorch.org docs.pytorch.org download.pytorch.org "
     "numpy.org scipy.org docs.scipy.org scikit-image.org matplotlib.org docs.python.org jupyter.org jupyterlab.readthedocs.io "
-    "ipywidgets.readthedocs.io anywidget.dev nbgrader.readthedocs.io cocodataset.org"
+    "ipywidgets.readthedocs.io anywidget.dev nbgrader.readthedocs.io cocodataset.org d2l.ai"
 ).split()
 IZE = "normal optim initial general regular visual summar real recogn organ minim maxim quant token penal emphas util"
 BRITISH = {

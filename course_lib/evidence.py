@@ -26,13 +26,23 @@ class Table:
 
     def __repr__(self) -> str:
         widths = [max(len(row[i]) for row in [self.header, *self.rows]) for i in range(len(self.header))]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in [self.header, *self.rows]]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+            for row in [self.header, *self.rows]
+        ]
         return "\n".join(([self.caption] if self.caption else []) + lines)
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col" style="text-align:left">{html.escape(cell)}</th>' for cell in self.header)
-        body = "".join("<tr>" + "".join(f'<td style="text-align:left">{html.escape(c)}</td>' for c in row) + "</tr>" for row in self.rows)
-        caption = f'<caption style="text-align:left;caption-side:top">{html.escape(self.caption)}</caption>' if self.caption else ""
+        body = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{html.escape(c)}</td>' for c in row) + "</tr>"
+            for row in self.rows
+        )
+        caption = (
+            f'<caption style="text-align:left;caption-side:top">{html.escape(self.caption)}</caption>'
+            if self.caption
+            else ""
+        )
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -40,7 +50,9 @@ def load(name: str) -> dict:
     """The results file `results/NAME.json`. Raises FileNotFoundError with the names that exist."""
     path = RESULTS / f"{name}.json"
     if not path.exists():
-        raise FileNotFoundError(f"evidence.load: no results/{name}.json; there are {sorted(p.stem for p in RESULTS.glob('*.json'))}")
+        raise FileNotFoundError(
+            f"evidence.load: no results/{name}.json; there are {sorted(p.stem for p in RESULTS.glob('*.json'))}"
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -48,7 +60,9 @@ def save(name: str, *, command: str, arms: list[dict], profile: str = "laptop") 
     """Write `results/NAME.json` (atomically) with the machine, thread count and commit it was made on."""
     import torch
 
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
     record = {
         "command": command,
         "commit": commit or "unknown",
@@ -88,7 +102,10 @@ def table(name: str, metrics: dict[str, str], digits: int = 3) -> Table:
     record = load(name)
     rows = []
     for arm in record["arms"]:
-        cells = [f"{mean_sd(name, arm['name'], key)[0]:.{digits}f} ± {mean_sd(name, arm['name'], key)[1]:.{digits}f}" for key in metrics]
+        cells = [
+            f"{mean_sd(name, arm['name'], key)[0]:.{digits}f} ± {mean_sd(name, arm['name'], key)[1]:.{digits}f}"
+            for key in metrics
+        ]
         seconds = statistics.fmean(run["seconds"] for run in arm["runs"])
         rows.append([arm["name"], f"{arm['params']:,}", f"{arm['macs'] / 1e6:.1f} M", *cells, f"{seconds:.0f} s"])
     caption = f"{_seeds(name)} seeds, mean ± sd; {record['threads']} thread(s), profile {record['profile']}; made by: {record['command']}"

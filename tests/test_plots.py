@@ -307,7 +307,7 @@ def test_difference_marks_errors_and_ignores_void(scene):
     assert [text.get_text() for text in fig.texts] == [
         "prediction",
         "truth",
-        f"hatched: {6 / 95:.1%} of labeled pixels differ",
+        f"hatched: {6 / 95:.1%} differ; gray: equal",
     ]
     third = fig.axes[2].images[0].get_array()
     scale = third.shape[1] // 12

@@ -142,7 +142,7 @@ def build(arm: str, seed: int) -> Autoencoder:
 def run(
     arm: str, seed: int, steps: int, train: Tensor, val: Tensor, progress: bool = False
 ) -> tuple[Autoencoder, dict[str, float]]:
-    """Train one arm for `steps` steps on the best device and measure it on `val`. Returns the model, on the CPU, and `measure`'s figures."""
+    """Train one arm for `steps` steps on the best device. Returns the model, on the CPU, and `measure`'s figures on `val`."""
     model = build(arm, seed)
     if steps:
         fit(model, Pairs(train), repaint_loss, steps=steps, seed=seed, progress=progress)

@@ -36,7 +36,7 @@ def difference(left, right, classes=None, colors=None, *, titles=("prediction", 
     counted = right != VOID
     share = (left != right)[counted].mean() if counted.any() else 0.0
     tiles = [*(outline(semantic_rgb(labels, colors), labels) for labels in maps), third]
-    fig, axes = sheet(tiles, [*titles, f"hatched: {share:.1%} of labeled pixels differ"], 3, *below)
+    fig, axes = sheet(tiles, [*titles, f"hatched: {share:.1%} differ; gray: equal"], 3, *below)
     for ax, labels in zip(axes, maps, strict=False):
         name_regions(ax, labels, classes or ())
     return fig

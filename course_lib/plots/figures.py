@@ -75,7 +75,7 @@ def tasks(image, target: dict, dataset) -> Figure:
     if "panoptic" in target:
         labels = fit_labels(label_map(target["panoptic"], "tasks"), width)
         tiles.append(outline(panoptic_rgb(labels, dataset.colors), labels))
-        titles.append("panoptic: both")
+        titles.append("panoptic: shade = object")
     shown = target.get("semantic", target["panoptic"] // 1000 if "panoptic" in target else None)
     total = len(tiles) * (tiles[0].shape[1] + GAP)
     below = key(shown, dataset.classes, dataset.colors, total) if shown is not None else (0, None)

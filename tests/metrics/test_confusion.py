@@ -149,6 +149,8 @@ def test_other_mistakes():
         ConfusionMatrix(0)
     with pytest.raises(ValueError, match=r"void must be 3..255"):
         ConfusionMatrix(3, void=2)
+    with pytest.raises(ValueError, match=r"target label 200 is not 0..1 or void 10"):
+        ConfusionMatrix(2, void=10).update([0, 1], [10, 200])
     with pytest.raises(ValueError, match="cannot merge 4 classes into 3"):
         ConfusionMatrix(3).merge(ConfusionMatrix(4))
 
