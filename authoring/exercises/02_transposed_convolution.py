@@ -1,6 +1,6 @@
 # %% [markdown] tags=["title"]
 # # Exercise 02 · Transposed convolution
-# Seven questions, about 75 minutes. Fill in a cell, run it, run the check below it. A check compares your function with a reference
+# Seven questions, about 90 minutes. Keep the names of the functions and of their arguments. Fill in a cell, run it, run the check below it. A check compares your function with a reference
 # on inputs it makes up: odd sizes, batches, non-square pictures. It shows what failed, on which input, and often why. You can run
 # it as often as you like; your best result counts.
 #
@@ -15,7 +15,7 @@ from course_lib import checks
 
 check = checks.exercise("02_transposed_convolution")
 
-# %% [markdown] tags=["question"] difficulty=1 minutes=8
+# %% [markdown] tags=["question"] difficulty=1 minutes=5
 # ## 1 · Stamps in one dimension
 # Write the transposed convolution of a sequence by hand. `x` has shape `(n,)`, `kernel` has shape `(k,)`, `stride` is a positive integer.
 # Return a tensor of shape `((n - 1) * stride + k,)` with the dtype of `x`. Do not call PyTorch's transposed convolution.
@@ -41,11 +41,11 @@ def stamp_1d(x, kernel, stride):
 # %% tags=["check"]
 check(1, stamp_1d)
 
-# %% [markdown] tags=["question"] difficulty=3 minutes=15
+# %% [markdown] tags=["question"] difficulty=3 minutes=30
 # ## 2 · Two dimensions, channels, padding
 # The real layer. `x` is `(N, C_in, H, W)`, `weight` is `(C_in, C_out, kH, kW)`, `stride` and `padding` are integers. Return
 # `(N, C_out, H', W')` with `H' = (H - 1) * stride + kH - 2 * padding`. Padding *crops*: it removes that many rows and columns from each side
-# of the full output. Do not call PyTorch's transposed convolution. Loops over kernel positions are fine; loops over pixels work but are slow.
+# of the full output. Do not call PyTorch's transposed convolution or `backward`. Loops over kernel positions are fine; loops over pixels work but are slow.
 # ### HINT nudge
 # Do it first without padding, into a canvas of the full size. Cropping comes last.
 # ### HINT idea
@@ -73,11 +73,11 @@ def transposed_conv2d(x, weight, stride, padding):
 # %% tags=["check"]
 check(2, transposed_conv2d)
 
-# %% [markdown] tags=["question"] difficulty=2 minutes=12
+# %% [markdown] tags=["question"] difficulty=2 minutes=8
 # ## 3 · The matrix
 # A convolution of an `height x width` picture with `kernel` (one channel, no padding) is a matrix. Build it and return its **transpose**: the matrix
 # that takes the small map, flattened row by row, to the large one. Its shape is `(height * width, H_out * W_out)`, where
-# `H_out = (height - kH) // stride + 1` and likewise for the width. You may use `F.conv2d`.
+# `H_out = (height - kH) // stride + 1` and likewise for the width. You may use `F.conv2d`, but not PyTorch's transposed convolution. Where the stride leaves out rows at the end, the matrix has rows of zeros.
 # ### HINT nudge
 # A matrix is known once you know what it does to each unit vector.
 # ### HINT idea
@@ -98,11 +98,11 @@ def transposed_matrix(kernel, height, width, stride):
 # %% tags=["check"]
 check(3, transposed_matrix)
 
-# %% [markdown] tags=["question"] difficulty=2 minutes=12
+# %% [markdown] tags=["question"] difficulty=2 minutes=15
 # ## 4 · Which padding?
 # You have a map of `size` pixels and need exactly `target` pixels, with a given `kernel` and `stride` (no dilation). Which `padding` and
 # `output_padding` do it? Return the pair as a tuple of ints with the **smallest padding**, or `None` if there is none. PyTorch's rules:
-# both are at least 0, and `output_padding` must be smaller than `stride`.
+# both are at least 0, and `output_padding` must be smaller than `stride`. (If you search, make sure that the search ends.)
 #
 # Example: from 16 to 32 with kernel 3 and stride 2 needs `(1, 1)`. From 4 to 100 with kernel 3 and stride 2: `None`.
 # ### HINT nudge
@@ -126,7 +126,7 @@ def solve_padding(size, target, kernel, stride):
 # %% tags=["check"]
 check(4, solve_padding)
 
-# %% [markdown] tags=["question"] difficulty=2 minutes=10
+# %% [markdown] tags=["question"] difficulty=2 minutes=8
 # ## 5 · Who gets how many stamps?
 # For a map of `height x width`, a square kernel and a stride, return how many input values reach each output pixel: an int64 tensor of shape
 # `((height - 1) * stride + kernel, (width - 1) * stride + kernel)`. Do not call PyTorch's transposed convolution. Then look at `kernel=3, stride=2`: there is your
@@ -154,7 +154,7 @@ def stamp_counts(height, width, kernel, stride):
 # %% tags=["check"]
 check(5, stamp_counts)
 
-# %% [markdown] tags=["question"] difficulty=2 minutes=10
+# %% [markdown] tags=["question"] difficulty=2 minutes=15
 # ## 6 · The kernel of bilinear interpolation
 # Return the `(2 * stride, 2 * stride)` float32 kernel with which a transposed convolution of an **even** `stride` and padding `stride // 2` equals
 # `F.interpolate(..., mode="bilinear", align_corners=False)` away from the border. For stride 2 it is the outer product of (1, 3, 3, 1)/4

@@ -212,7 +212,8 @@ assert base["miou"] + 0.1 < short["miou"] < scores["the network"]["miou"] - 0.1
 evidence.table("00_street_unet", {"accuracy": "pixel accuracy", "miou": "mIoU"})
 
 # %% [markdown]
-# Note what the base rate does to your reading: TO-WRITE.
+# Now use the base rate. After 60 steps 0.635 of the pixels are right; that sounds like two thirds of the way. But an answer without looking has 0.227 of them, and the mIoU of 0.270 says that most classes are still missing: the large
+# ones were learned first. The same list of classes as in section 2 would show it.
 #
 # What this does not prove: the scenes are drawn by a program, so they are all of one kind. On photographs the same network is lost. See for yourself.
 

@@ -1,11 +1,14 @@
 """The questions of exercise 02: stamps, channels and padding, the matrix, sizes, counts, the bilinear kernel, ICNR."""
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib import ops
 from course_lib.checks.answer import Failed
+from course_lib.checks.compare import difference
 from course_lib.checks.core import Property, Question
 
 GIVES_IT_AWAY = (
@@ -28,6 +31,23 @@ def _small(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float32)
 
 
+def _double_precision(claim: str, student, given: dict, reference) -> Property:
+    """For float64 inputs: right values, float64, and not computed in float32 on the way."""
+
+    def test():
+        got, want = student(**given), reference(**given)
+        if why := difference(got, want, 1e-3, "any"):
+            raise Failed(f"the values are not right yet: {why}", given, got, want)
+        if got.dtype != want.dtype:
+            raise Failed(f"it returned {str(got.dtype)[6:]}; for float64 input it must be float64", given, got, want)
+        if difference(got, want, 1e-12, "any"):
+            raise Failed(
+                "the result has the precision of float32: something on the way is not float64", given, got, want
+            )
+
+    return Property(claim, test=test)
+
+
 # 1 · stamps in one dimension
 
 
@@ -42,6 +62,13 @@ def _overwrite(x, kernel, stride):
     return out
 
 
+def _one_pixel_apart(x, kernel, stride):
+    out = torch.zeros((len(x) - 1) * stride + len(kernel), dtype=x.dtype)
+    for i, value in enumerate(x):
+        out[i : i + len(kernel)] += value * kernel
+    return out
+
+
 def _dilated(x, kernel, stride):
     spread = torch.zeros((len(kernel) - 1) * stride + 1, dtype=x.dtype)
     spread[::stride] = kernel
@@ -49,12 +76,13 @@ def _dilated(x, kernel, stride):
 
 
 STAMP_MISTAKES = {
-    "the kernel is turned around: a stamp is laid down as it is": lambda x, kernel, stride: _stamp_1d(
-        x, kernel.flip(0), stride
+    "every stamp comes out mirrored (where you insert zeros and convolve, turn the kernel first)": lambda x, kernel, stride: (
+        _stamp_1d(x, kernel.flip(0), stride)
     ),
     "later stamps overwrite earlier ones: where stamps overlap, they add": _overwrite,
-    "the stamps are one pixel apart: they must be stride pixels apart": lambda x, kernel, stride: _stamp_1d(
-        x, kernel, 1
+    "the stamps are one pixel apart: they must be stride pixels apart": _one_pixel_apart,
+    "the stamps are only one pixel apart, which also makes the output too short: they must be stride pixels apart": (
+        lambda x, kernel, stride: _stamp_1d(x, kernel, 1)
     ),
     "the taps of the kernel are spread (a dilated convolution): here the stamps are spread, each keeps its shape": _dilated,
     "the last stamp is cut off: the output ends where the last stamp ends, at (n - 1) * stride + k": (
@@ -95,13 +123,8 @@ def stamp_1d_properties(student, rng):
         reference=_stamp_1d,
         mistakes=STAMP_MISTAKES,
     )
-    yield Property(
-        "it keeps the dtype of x, and its precision",
-        cases=[{"x": _noise(rng, 5, dtype=torch.float64), "kernel": _noise(rng, 3, dtype=torch.float64), "stride": 2}],
-        reference=_stamp_1d,
-        tol=1e-12,
-        dtype="exact",
-    )
+    given = {"x": _noise(rng, 5, dtype=torch.float64), "kernel": _noise(rng, 3, dtype=torch.float64), "stride": 2}
+    yield _double_precision("it keeps the dtype of x, and its precision", student, given, _stamp_1d)
 
 
 # 2 · two dimensions, channels, padding
@@ -120,8 +143,18 @@ def _one_sided(x, weight, stride, padding):
     return full[:, :, : full.shape[2] - 2 * padding, : full.shape[3] - 2 * padding]
 
 
+def _overwrite_2d(x, weight, stride, padding):
+    (n, _, h, w), (_, c_out, kh, kw) = x.shape, weight.shape
+    canvas = x.new_zeros(n, c_out, (h - 1) * stride + kh, (w - 1) * stride + kw)
+    for i, j in itertools.product(range(h), range(w)):
+        canvas[:, :, i * stride : i * stride + kh, j * stride : j * stride + kw] = torch.einsum(
+            "ni,iohw->nohw", x[:, :, i, j], weight
+        )
+    return canvas[:, :, padding : canvas.shape[2] - padding, padding : canvas.shape[3] - padding]
+
+
 CONV_MISTAKES = {
-    "the kernel is turned by 180 degrees: a stamp is laid down as it is": lambda x, weight, stride, padding: (
+    "every stamp comes out turned by 180 degrees (where you insert zeros and convolve, turn the kernel first)": lambda x, weight, stride, padding: (
         _transposed(x, weight.flip(2, 3), stride, padding)
     ),
     "the channels are mixed the wrong way: weight is (C_in, C_out, kH, kW)": lambda x, weight, stride, padding: (
@@ -140,6 +173,13 @@ CONV_MISTAKES = {
     "all pixels are cropped from the end: padding takes as many from the start": _one_sided,
     "only padding pixels are cropped in all: each of the two sides loses that many": lambda x, weight, stride, padding: (
         _full(x, weight, stride)[:, :, padding:, padding:]
+    ),
+    "later stamps overwrite earlier ones: where stamps overlap, they add": _overwrite_2d,
+    "only the first input channel is used: every input channel stamps into every output channel": lambda x, weight, stride, padding: (
+        _transposed(x[:, :1], weight[:1], stride, padding)
+    ),
+    "only the first picture of the batch is there": lambda x, weight, stride, padding: _transposed(
+        x[:1], weight, stride, padding
     ),
     "the kernel is laid down transposed: rows and columns are exchanged": lambda x, weight, stride, padding: (
         _transposed(x, weight.transpose(2, 3), stride, padding)
@@ -194,13 +234,8 @@ def transposed_conv2d_properties(student, rng):
         tol=1e-4,
         mistakes=CONV_MISTAKES,
     )
-    yield Property(
-        "it keeps the dtype of x, and its precision",
-        cases=[case(2, 2, 3, (3, 4), (3, 3), 2, 1, torch.float64)],
-        reference=_transposed,
-        tol=1e-12,
-        dtype="exact",
-    )
+    given = case(2, 2, 3, (3, 4), (3, 3), 2, 1, torch.float64)
+    yield _double_precision("it keeps the dtype of x, and its precision", student, given, _transposed)
 
 
 # 3 · the matrix
@@ -253,9 +288,16 @@ def transposed_matrix_properties(student, rng):
         given = {"kernel": kernel, "height": 7, "width": 4, "stride": 2}
         matrix = student(**given)
         want = F.conv_transpose2d(small[None, None], kernel[None, None], stride=2)[0, 0]
-        if not isinstance(matrix, Tensor) or matrix.shape != (28, 6) or matrix.dtype != kernel.dtype:
+        if not isinstance(matrix, Tensor) or matrix.shape != (28, 6):
             raise Failed(
-                "it must be a float64 tensor of shape (28, 6) for this float64 kernel", given, matrix, _matrix(**given)
+                "for this picture of 7x4 pixels the matrix must have the shape (28, 6)", given, matrix, _matrix(**given)
+            )
+        if matrix.dtype != kernel.dtype:
+            raise Failed(
+                f"it returned {str(matrix.dtype)[6:]}; for a float64 kernel it must be float64",
+                given,
+                matrix,
+                _matrix(**given),
             )
         got = (matrix @ small.flatten()).view(7, 4)
         if not torch.allclose(got, want, atol=1e-12):
@@ -303,7 +345,31 @@ def _without_output_padding(size, target, kernel, stride):
     return (surplus // 2, 0) if surplus >= 0 and surplus % 2 == 0 else None
 
 
+def _n_for_n_minus_one(size, target, kernel, stride):
+    return _solve(size + 1, target, kernel, stride)
+
+
+def _swapped(size, target, kernel, stride):
+    pair = _solve(size, target, kernel, stride)
+    return pair and pair[::-1]
+
+
+def _negative(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    padding = -(-surplus // 2)
+    return padding, 2 * padding - surplus
+
+
+def _up_to_the_kernel(size, target, kernel, stride):
+    pair = _solve(size, target, kernel, stride)
+    return pair if pair and pair[0] < kernel else None
+
+
 SOLVE_MISTAKES = {
+    "padding cannot be negative: padding only crops, and where even no padding leaves too little, there is no answer": _negative,
+    "the pair is the wrong way round: return (padding, output_padding)": _swapped,
+    "without padding the size is (size - 1) * stride + kernel: the first stamp covers kernel, only the others move on": _n_for_n_minus_one,
+    "padding may be larger than the kernel: your search ends too early": _up_to_the_kernel,
     "output_padding must be smaller than stride: PyTorch refuses this pair": _any_output_padding,
     "padding (kernel - 1) // 2 is a habit, not a law: try every padding from 0 on": _usual_padding,
     "this works, but a smaller padding does too: start at 0": _largest,
@@ -342,8 +408,9 @@ def solve_padding_properties(student, rng):
         mistakes=SOLVE_MISTAKES,
     )
     yield Property(
-        "two hundred random cases",
-        cases=[
+        "large paddings, and two hundred random cases",
+        cases=[case(9, 5, 2, 3), case(12, 20, 4, 4)]
+        + [
             case(*(int(rng.integers(low, high)) for low, high in ((1, 20), (1, 60), (1, 8), (1, 5))))
             for _ in range(200)
         ],
@@ -360,11 +427,19 @@ def _counts(height, width, kernel, stride):
 
 
 def _even_counts(height, width, kernel, stride):
-    each = (kernel + stride - 1) // stride
+    each = kernel // stride
     return torch.full_like(_counts(height, width, kernel, stride), each * each)
 
 
+def _inside_everywhere(height, width, kernel, stride):
+    def along(n):
+        return (kernel - 1 - torch.arange((n - 1) * stride + kernel) % stride) // stride + 1
+
+    return along(height)[:, None] * along(width)[None, :]
+
+
 COUNT_MISTAKES = {
+    "the inside is right; at the border fewer stamps reach a pixel, because there are no inputs beyond it": _inside_everywhere,
     "row and column counts are added: a pixel gets one stamp for every pair, so they multiply": (
         lambda height, width, kernel, stride: (
             ops.coverage(height, kernel, stride)[:, None] + ops.coverage(width, kernel, stride)[None, :]
@@ -375,6 +450,11 @@ COUNT_MISTAKES = {
     ),
     "height and width are exchanged": lambda height, width, kernel, stride: _counts(width, height, kernel, stride),
     "the stride is ignored": lambda height, width, kernel, stride: _counts(height, width, kernel, 1),
+    "the counts are not the same everywhere: fewer at the border, and inside they alternate unless stride divides kernel": (
+        lambda height, width, kernel, stride: torch.full_like(
+            _counts(height, width, kernel, stride), (-(-kernel // stride)) ** 2
+        )
+    ),
     "the counts are not the same everywhere: the border gets fewer, and inside they alternate unless stride divides kernel": _even_counts,
 }
 
@@ -387,20 +467,32 @@ def stamp_counts_properties(student, rng):
         "kernel 3, stride 2: the checkerboard",
         cases=[case(2, 2, 3, 2), case(4, 4, 3, 2)],
         reference=_counts,
+        dtype="any",
         mistakes=COUNT_MISTAKES,
     )
     yield Property(
         "even counts inside when stride divides kernel, fewer at the border",
         cases=[case(3, 3, 2, 2), case(5, 5, 4, 2), case(4, 4, 4, 1)],
         reference=_counts,
+        dtype="any",
         mistakes=COUNT_MISTAKES,
     )
     yield Property(
         "maps that are not square; pixels that no stamp reaches",
         cases=[case(2, 5, 3, 2), case(3, 1, 5, 2), case(4, 3, 2, 3)],
         reference=_counts,
+        dtype="any",
         mistakes=COUNT_MISTAKES,
     )
+
+    def counts_are_int64():
+        got = student(**case(3, 2, 3, 2))
+        if not isinstance(got, Tensor) or got.dtype != torch.int64:
+            raise Failed(
+                "counts are whole numbers: return a tensor of dtype int64", case(3, 2, 3, 2), got, _counts(3, 2, 3, 2)
+            )
+
+    yield Property("the counts are int64", test=counts_are_int64)
 
 
 # 6 · the bilinear kernel
@@ -449,6 +541,19 @@ def bilinear_kernel_properties(student, rng):
     )
     picture = _noise(rng, 1, 1, 5, 6)
 
+    def phases_sum_to_one():
+        kernel = student(stride=4)
+        if not isinstance(kernel, Tensor) or kernel.shape != (8, 8):
+            raise Failed(
+                "for stride 4 it must be a tensor of shape (8, 8)", {"stride": 4}, kernel, ops.bilinear_kernel(4)
+            )
+        sums = torch.stack([kernel[a::4, b::4].sum() for a in range(4) for b in range(4)]).view(4, 4)
+        if not torch.allclose(sums.double(), torch.ones(4, 4, dtype=torch.float64), atol=1e-5):
+            why = "an output pixel meets every 4th row and column of the kernel; these weights must sum to 1, in each of the 16 phases"
+            raise Failed(why, {"stride": 4}, sums, torch.ones(4, 4))
+
+    yield Property("the weights that one output pixel meets sum to 1", test=phases_sum_to_one)
+
     def interpolates():
         kernel = student(stride=4)
         want = F.interpolate(picture, scale_factor=4, mode="bilinear", align_corners=False)[0, 0, 4:-4, 4:-4]
@@ -483,6 +588,15 @@ ICNR_MISTAKES = {
     "the filters are divided by scale**2: a block repeats the value, it does not share it out": (
         lambda base, scale: _icnr(base, scale) / scale**2
     ),
+    "without dim=0 the tensor is flattened first: repeat along the first dimension": lambda base, scale: (
+        base.repeat_interleave(scale**2)
+    ),
+    "the input channels are repeated: repeat the filters, along the first dimension": lambda base, scale: (
+        base.repeat_interleave(scale**2, dim=1)
+    ),
+    "the kernel is enlarged in space: its size stays; PixelShuffle does the enlarging": lambda base, scale: (
+        base.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
+    ),
     "in Python ^ is not a power: 2 ^ 2 is 0 and 3 ^ 2 is 1; write scale**2": lambda base, scale: base.repeat_interleave(
         scale ^ 2, dim=0
     ),
@@ -506,9 +620,10 @@ def icnr_weight_properties(student, rng):
             {"base": _noise(rng, 4, 3, 3, 2, dtype=torch.float64), "scale": 3},
         ],
         reference=_icnr,
-        dtype="exact",
         mistakes=ICNR_MISTAKES,
     )
+    given = {"base": _noise(rng, 2, 2, 3, 3, dtype=torch.float64), "scale": 2}
+    yield _double_precision("it keeps the dtype of base", student, given, _icnr)
     base, features = _noise(rng, 3, 2, 3, 3), _noise(rng, 2, 2, 5, 4)
 
     def starts_as_nearest():

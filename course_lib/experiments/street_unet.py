@@ -42,7 +42,7 @@ class MostFrequent(nn.Module):
     def __init__(self, train, num_classes: int):
         super().__init__()
         counts = sum(
-            torch.bincount(torch.as_tensor(train[i][1]["semantic"]).flatten(), minlength=256) for i in range(100)
+            torch.bincount(torch.as_tensor(train[i][1]["semantic"]).flatten(), minlength=256) for i in range(len(train))
         )
         self.best, self.num_classes = int(counts[:num_classes].argmax()), num_classes
 

@@ -31,6 +31,13 @@ def stamp_step_one(x, kernel, stride):
     return out
 
 
+def stamp_stride_forgotten(x, kernel, stride):
+    out = torch.zeros((len(x) - 1) * stride + len(kernel))
+    for i, value in enumerate(x):
+        out[i : i + len(kernel)] += value * kernel
+    return out
+
+
 def stamp_spreads_taps(x, kernel, stride):
     out = torch.zeros(len(x) + (len(kernel) - 1) * stride)
     for i, value in enumerate(x):
@@ -131,6 +138,21 @@ def conv_square_only(x, weight, stride, padding):
     return canvas[:, :, padding : canvas.shape[2] - padding, padding : canvas.shape[3] - padding]
 
 
+def conv_overwrites(x, weight, stride, padding):
+    n, _, h, w = x.shape
+    _, c_out, kh, kw = weight.shape
+    out = torch.zeros(n, c_out, (h - 1) * stride + kh, (w - 1) * stride + kw)
+    for i in range(h):
+        for j in range(w):
+            stamp = torch.einsum("ni,iohw->nohw", x[:, :, i, j].float(), weight.float())
+            out[:, :, i * stride : i * stride + kh, j * stride : j * stride + kw] = stamp
+    return out[:, :, padding : out.shape[2] - padding, padding : out.shape[3] - padding]
+
+
+def conv_first_picture(x, weight, stride, padding):
+    return conv_by_pixels(x[0][None], weight, stride, padding)
+
+
 def conv_first_channel(x, weight, stride, padding):
     return conv_by_pixels(x[:, :1], weight[:1], stride, padding)
 
@@ -223,6 +245,36 @@ def padding_only(size, target, kernel, stride):
     return None
 
 
+def padding_all_stamps_move(size, target, kernel, stride):
+    for padding in range(kernel + size * stride):
+        for output_padding in range(stride):
+            if size * stride + kernel - 2 * padding + output_padding == target:
+                return padding, output_padding
+    return None
+
+
+def padding_swapped(size, target, kernel, stride):
+    for padding in range(kernel + size * stride):
+        for output_padding in range(stride):
+            if (size - 1) * stride - 2 * padding + kernel + output_padding == target:
+                return output_padding, padding
+    return None
+
+
+def padding_negative(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    padding = (surplus + 1) // 2
+    return padding, 2 * padding - surplus
+
+
+def padding_within_kernel(size, target, kernel, stride):
+    for padding in range(kernel):
+        for output_padding in range(stride):
+            if (size - 1) * stride - 2 * padding + kernel + output_padding == target:
+                return padding, output_padding
+    return None
+
+
 # 5 · stamp counts
 
 
@@ -260,6 +312,17 @@ def counts_constant(height, width, kernel, stride):
     return torch.full((out_h, out_w), ((kernel + stride - 1) // stride) ** 2)
 
 
+def counts_divided(height, width, kernel, stride):
+    out_h, out_w = (height - 1) * stride + kernel, (width - 1) * stride + kernel
+    return torch.full((out_h, out_w), (kernel // stride) ** 2)
+
+
+def counts_inside(height, width, kernel, stride):
+    rows = torch.arange((height - 1) * stride + kernel) % stride
+    columns = torch.arange((width - 1) * stride + kernel) % stride
+    return ((kernel - 1 - rows) // stride + 1)[:, None] * ((kernel - 1 - columns) // stride + 1)
+
+
 def counts_float(height, width, kernel, stride):
     return counts_by_pixels(height, width, kernel, stride).float()
 
@@ -293,6 +356,11 @@ def bilinear_box(stride):
     return torch.ones(2 * stride, 2 * stride)
 
 
+def bilinear_halves(stride):
+    row = torch.cat([torch.arange(1.0, stride + 1), torch.arange(float(stride), 0, -1)]) / stride
+    return row[:, None] * row
+
+
 def bilinear_mean(stride):
     tent = 1 - (torch.arange(2 * stride) - stride + 0.5).abs() / stride
     return 0.5 * tent[:, None] + 0.5 * tent[None, :]
@@ -314,6 +382,14 @@ def icnr_scale_once(base, scale):
     return base.repeat_interleave(scale, dim=0)
 
 
+def icnr_flattened(base, scale):
+    return base.repeat_interleave(scale**2)
+
+
+def icnr_inputs(base, scale):
+    return base.repeat_interleave(scale**2, 1)
+
+
 def icnr_shared_out(base, scale):
     return base.repeat_interleave(scale**2, dim=0) / scale**2
 
@@ -330,16 +406,19 @@ def icnr_first_only(base, scale):
 
 MUTANTS = {
     "stamp_1d": [
-        (stamp_convolves, "turned around"),
+        (stamp_convolves, "mirrored"),
         (stamp_overwrites, "overwrite"),
         (stamp_step_one, "one pixel apart"),
+        (stamp_stride_forgotten, "one pixel apart"),
         (stamp_spreads_taps, "dilated convolution"),
         (stamp_too_short, "cut off"),
         (stamp_forgets_precision, "float64"),
         (stamp_asks_torch, "conv_transpose1d"),
     ],
     "transposed_conv2d": [
-        (conv_without_flip, "turned by 180 degrees"),
+        (conv_without_flip, "turn the kernel first"),
+        (conv_overwrites, "overwrite"),
+        (conv_first_picture, "first picture"),
         (conv_output_channels_first, "C_in, C_out"),
         (conv_minus_zero, "[0:-0] is empty"),
         (conv_pads_output, "cropped away"),
@@ -347,7 +426,7 @@ MUTANTS = {
         (conv_no_padding, "padding is ignored"),
         (conv_crops_end, "from the end"),
         (conv_square_only, "shape"),
-        (conv_first_channel, "values differ"),
+        (conv_first_channel, "first input channel"),
     ],
     "transposed_matrix": [
         (matrix_not_transposed, "own matrix"),
@@ -363,13 +442,19 @@ MUTANTS = {
         (padding_from_above, "a smaller padding does too"),
         (padding_one_side, "counts twice"),
         (padding_only, "an odd difference"),
+        (padding_all_stamps_move, "only the others move on"),
+        (padding_swapped, "wrong way round"),
+        (padding_negative, "cannot be negative"),
+        (padding_within_kernel, "ends too early"),
     ],
     "stamp_counts": [
         (counts_added, "multiply"),
         (counts_set, "do not set 1"),
         (counts_exchanged, "exchanged"),
         (counts_constant, "not the same everywhere"),
-        (counts_float, "whole numbers"),
+        (counts_divided, "not the same everywhere"),
+        (counts_inside, "at the border fewer"),
+        (counts_float, "int64"),
     ],
     "bilinear_kernel": [
         (bilinear_on_a_pixel, "between two pixels"),
@@ -377,10 +462,13 @@ MUTANTS = {
         (bilinear_sums_to_one, "each phase must sum to 1"),
         (bilinear_box, "a box"),
         (bilinear_mean, "product"),
+        (bilinear_halves, "must sum to 1"),
     ],
     "icnr_weight": [
         (icnr_repeat, "filter by filter"),
         (icnr_scale_once, "scale**2 pixels"),
+        (icnr_flattened, "flattened"),
+        (icnr_inputs, "input channels are repeated"),
         (icnr_shared_out, "does not share it out"),
         (icnr_xor, "not a power"),
         (icnr_first_only, "only the first filter"),
