@@ -154,7 +154,7 @@ def _overwrite_2d(x, weight, stride, padding):
 
 
 CONV_MISTAKES = {
-    "every stamp comes out turned by 180 degrees (where you insert zeros and convolve, turn the kernel first)": lambda x, weight, stride, padding: (
+    "every stamp comes out turned by 180 degrees (after inserting zeros, turn the kernel first)": lambda x, weight, stride, padding: (
         _transposed(x, weight.flip(2, 3), stride, padding)
     ),
     "the channels are mixed the wrong way: weight is (C_in, C_out, kH, kW)": lambda x, weight, stride, padding: (
