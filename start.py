@@ -326,6 +326,10 @@ def install(venv, dev, torch, fresh):
         settings = venv / "etc" / "jupyter" / "labconfig" / "page_config.json"
         settings.parent.mkdir(parents=True, exist_ok=True)
         write_json(settings, {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
+        # A notebook that is opened again shows its widgets alive instead of "model not found".
+        overrides = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+        overrides.parent.mkdir(parents=True, exist_ok=True)
+        write_json(overrides, {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}})
     return used
 
 

@@ -91,21 +91,25 @@ def agrees(name: str, arm: str, metric: str, live: float) -> str:
     """Compare a live value with the committed runs: within mean +- max(4 sd, 0.02). Returns the sentence; raises AssertionError if not."""
     mean, sd = mean_sd(name, arm, metric)
     margin = max(4 * sd, 0.02)
-    sentence = f"{arm}: {metric} is {live:.3f} here; committed {mean:.3f} ± {sd:.3f} over {_seeds(name)} seeds"
+    sentence = f"{arm}: {metric} is {live:.4f} here; committed {mean:.4f} ± {sd:.4f} over {_seeds(name)} seeds"
     if not abs(live - mean) <= margin:
-        raise AssertionError(f"{sentence}, which is more than {margin:.3f} away")
+        raise AssertionError(f"{sentence}, which is more than {margin:.4f} away")
     return sentence
 
 
-def table(name: str, metrics: dict[str, str], digits: int = 3) -> Table:
-    """The committed arms as a table. `metrics` maps keys of the file to column titles; a cell is mean ± sd over the seeds."""
+def table(name: str, metrics: dict[str, str], digits: dict[str, int] | None = None, otherwise: int = 3) -> Table:
+    """The committed arms as a table. `metrics` maps keys of the file to column titles; a cell is mean ± sd over the seeds.
+
+    digits: decimals of some metrics; `otherwise` of the others.
+    """
     record = load(name)
     rows = []
     for arm in record["arms"]:
-        cells = [
-            f"{mean_sd(name, arm['name'], key)[0]:.{digits}f} ± {mean_sd(name, arm['name'], key)[1]:.{digits}f}"
-            for key in metrics
-        ]
+        cells = []
+        for key in metrics:
+            mean, sd = mean_sd(name, arm["name"], key)
+            decimals = (digits or {}).get(key, otherwise)
+            cells.append(f"{mean:.{decimals}f} ± {sd:.{decimals}f}")
         seconds = statistics.fmean(run["seconds"] for run in arm["runs"])
         rows.append([arm["name"], f"{arm['params']:,}", f"{arm['macs'] / 1e6:.1f} M", *cells, f"{seconds:.0f} s"])
     caption = f"{_seeds(name)} seeds, mean ± sd; {record['threads']} thread(s), profile {record['profile']}; made by: {record['command']}"

@@ -47,14 +47,14 @@ def test_mean_and_sample_deviation(results):
                                                    ("steady", 0.679, False), ("steady", float("nan"), False)])  # fmt: skip
 def test_live_values_must_lie_within_four_deviations_or_two_hundredths(results, arm, live, fits):
     if fits:
-        assert f"{arm}: miou is {live:.3f} here" in evidence.agrees("07_trial", arm, "miou", live)
+        assert f"{arm}: miou is {live:.4f} here" in evidence.agrees("07_trial", arm, "miou", live)
     else:
         with pytest.raises(AssertionError, match="away"):
             evidence.agrees("07_trial", arm, "miou", live)
 
 
 def test_a_table_reads_in_a_terminal_and_in_a_notebook(results):
-    table = evidence.table("07_trial", {"miou": "mIoU"}, digits=2)
+    table = evidence.table("07_trial", {"miou": "mIoU"}, digits={"miou": 2})
     lines = repr(table).splitlines()
     assert "3 seeds" in lines[0]
     assert "python -m trial" in lines[0]

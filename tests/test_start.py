@@ -203,6 +203,15 @@ def test_a_second_start_installs_nothing(start, venv):
 
 
 @POSIX
+def test_jupyterlab_asks_no_news_and_keeps_widgets_alive(start, venv):
+    start.prepare(venv)
+    page = json.loads((venv / "etc" / "jupyter" / "labconfig" / "page_config.json").read_text())
+    settings = json.loads((venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json").read_text())
+    assert page["disabledExtensions"] == {"@jupyterlab/apputils-extension:announcements": True}
+    assert settings["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
+
+
+@POSIX
 def test_tests_add_their_packages_once(start, venv):
     start.prepare(venv)
     start.prepare(venv, dev=True)
