@@ -98,7 +98,8 @@ def agrees(name: str, arm: str, metric: str, live: float) -> str:
 
 
 def table(name: str, metrics: dict[str, str], digits: dict[str, int] | None = None, otherwise: int = 3) -> Table:
-    """The committed arms as a table. `metrics` maps keys of the file to column titles; a cell is mean ± sd over the seeds.
+    """The committed arms as a table. `metrics` maps keys of the file to column titles; a cell is mean ± sd over the seeds, or the one
+    value of an arm without chance. Time is the median run's.
 
     digits: decimals of some metrics; `otherwise` of the others.
     """
@@ -109,8 +110,8 @@ def table(name: str, metrics: dict[str, str], digits: dict[str, int] | None = No
         for key in metrics:
             mean, sd = mean_sd(name, arm["name"], key)
             decimals = (digits or {}).get(key, otherwise)
-            cells.append(f"{mean:.{decimals}f} ± {sd:.{decimals}f}")
-        seconds = statistics.fmean(run["seconds"] for run in arm["runs"])
+            cells.append(f"{mean:.{decimals}f}" + (f" ± {sd:.{decimals}f}" if len(arm["runs"]) > 1 else ""))
+        seconds = statistics.median(run["seconds"] for run in arm["runs"])
         rows.append([arm["name"], f"{arm['params']:,}", f"{arm['macs'] / 1e6:.1f} M", *cells, f"{seconds:.0f} s"])
     caption = f"{_seeds(name)} seeds, mean ± sd; {record['threads']} thread(s), profile {record['profile']}; made by: {record['command']}"
     return Table(["arm", "parameters", "multiply-adds", *metrics.values(), "time"], rows, caption)
@@ -139,4 +140,4 @@ def macs(model, *inputs) -> int:
 
 
 def _seeds(name: str) -> int:
-    return min(len(arm["runs"]) for arm in load(name)["arms"])
+    return max(len(arm["runs"]) for arm in load(name)["arms"])

@@ -18,7 +18,7 @@ check = checks.exercise("02_transposed_convolution")
 # %% [markdown] tags=["question"] difficulty=1 minutes=5
 # ## 1 · Stamps in one dimension
 # Write the transposed convolution of a sequence by hand. `x` has shape `(n,)`, `kernel` has shape `(k,)`, `stride` is a positive integer.
-# Return a tensor of shape `((n - 1) * stride + k,)` with the dtype of `x`. Do not call PyTorch's transposed convolution.
+# Return a tensor of shape `((n - 1) * stride + k,)` with the dtype of `x`. Do not call PyTorch's transposed convolution, nor `fold`, nor let autograd do it.
 #
 # On paper first: `x = (1, 2)`, `kernel = (1, 2, 3)`, `stride = 2` gives `(1, 2, 5, 4, 6)`.
 # ### HINT nudge
@@ -45,7 +45,8 @@ check(1, stamp_1d)
 # ## 2 · Two dimensions, channels, padding
 # The real layer. `x` is `(N, C_in, H, W)`, `weight` is `(C_in, C_out, kH, kW)`, `stride` and `padding` are integers. Return
 # `(N, C_out, H', W')` with `H' = (H - 1) * stride + kH - 2 * padding`. Padding *crops*: it removes that many rows and columns from each side
-# of the full output. Do not call PyTorch's transposed convolution or `backward`. Loops over kernel positions are fine; loops over pixels work but are slow.
+# of the full output. The dtype is that of `x`. Do not call PyTorch's transposed
+# convolution, nor `fold`, nor let autograd do it. Loops over kernel positions are fine; loops over pixels work but are slow.
 # ### HINT nudge
 # Do it first without padding, into a canvas of the full size. Cropping comes last.
 # ### HINT idea
@@ -77,7 +78,7 @@ check(2, transposed_conv2d)
 # ## 3 · The matrix
 # A convolution of an `height x width` picture with `kernel` (one channel, no padding) is a matrix. Build it and return its **transpose**: the matrix
 # that takes the small map, flattened row by row, to the large one. Its shape is `(height * width, H_out * W_out)`, where
-# `H_out = (height - kH) // stride + 1` and likewise for the width. You may use `F.conv2d`, but not PyTorch's transposed convolution. Where the stride leaves out rows at the end, the matrix has rows of zeros.
+# `H_out = (height - kH) // stride + 1` and likewise for the width. You may use `F.conv2d`, but not PyTorch's transposed convolution or autograd. Where the stride leaves out rows at the end, the matrix has rows of zeros.
 # ### HINT nudge
 # A matrix is known once you know what it does to each unit vector.
 # ### HINT idea
@@ -129,7 +130,7 @@ check(4, solve_padding)
 # %% [markdown] tags=["question"] difficulty=2 minutes=8
 # ## 5 · Who gets how many stamps?
 # For a map of `height x width`, a square kernel and a stride, return how many input values reach each output pixel: an int64 tensor of shape
-# `((height - 1) * stride + kernel, (width - 1) * stride + kernel)`. Do not call PyTorch's transposed convolution. Then look at `kernel=3, stride=2`: there is your
+# `((height - 1) * stride + kernel, (width - 1) * stride + kernel)`. Do not call PyTorch's transposed convolution, nor `fold`. Then look at `kernel=3, stride=2`: there is your
 # checkerboard.
 # ### HINT nudge
 # Rows and columns do not know of each other. What happens in one dimension?
@@ -181,7 +182,7 @@ check(6, bilinear_kernel)
 # %% [markdown] tags=["question"] difficulty=3 minutes=10
 # ## 7 · PixelShuffle without checkerboards
 # Before training, PixelShuffle draws checkerboards, because the `scale**2` filters that feed one output channel differ. Given `base`, a float tensor
-# `(C_out, C_in, kH, kW)` with one filter per output channel, return the weight `(C_out * scale**2, C_in, kH, kW)` of the convolution before
+# `(C_out, C_in, kH, kW)` with one filter per output channel, return the weight `(C_out * scale**2, C_in, kH, kW)`, with the dtype of `base`, of the convolution before
 # `F.pixel_shuffle(..., scale)` so that the two together equal the convolution with `base`, enlarged by nearest neighbor. This is ICNR.
 # ### HINT nudge
 # Which channels of its input does PixelShuffle put into the same block of pixels?

@@ -28,7 +28,7 @@ doctor.report();
 #
 # - **Semantic**: every pixel has a class. Two cars that touch are one blob. A car that asks "where can I drive?" needs no more.
 # - **Instance**: a set of masks, one per object. The sky is in none of them. Whoever counts cells needs this.
-# - **Panoptic**: every pixel has a class and, if it belongs to something countable, the number of the object. A robot that must not hit one of three people wants both.
+# - **Panoptic**: every pixel has a class and, if it belongs to something countable, the number of the object. A robot that must not hit any of three people wants both.
 #
 # Countable classes are **things** (car, person, boat); the others are **stuff** (sky, building, tree, grass, road, water).
 #
@@ -83,7 +83,7 @@ assert abs(base["miou"] - base["accuracy"] / 9) < 1e-6
 widgets.quiz(
     [
         {
-            "question": "A 3×3 convolution with stride 1 and padding 1 takes a 96×96 map with 16 channels to 32 channels. How many weights has it, without bias?",
+            "question": "A 3×3 convolution with stride 1 and padding 1 takes a 96×96 map with 16 channels to 32 channels. How many weights does it have, not counting the bias?",
             "choices": [
                 {"text": "3 · 3 · 16 · 32 = 4608", "correct": True, "why": "One 3×3 kernel for each pair of input and output channel. The map's size does not matter."},
                 {"text": "3 · 3 · 32 = 288", "correct": False, "why": "Each output channel looks at all 16 input channels, so each needs 16 kernels."},
@@ -140,14 +140,14 @@ print("labels", tuple(targets["semantic"].shape), "with the classes", targets["s
 # The loop does five things with each batch. It **normalizes** the images, so that the network sees values around 0; mean and spread per color are part of the model. It asks the model for **logits**
 # `(N, C, H, W)`, one score per class and pixel. **Cross-entropy** turns them into one number: minus the log of the probability that softmax gives to the right class, averaged over pixels.
 # `backward` computes how this number changes with every weight. The optimizer, **AdamW**, changes every weight a little against it, with a step size of its own for each weight, and lets all weights decay slightly.
-# How large the step is in general, the **learning rate**, follows a schedule: small at first, while everything is random; then large; then ever smaller, to settle.
+# The overall step size, the **learning rate**, follows a schedule: small at first, while everything is random; then large; then ever smaller, to settle.
 
 # %%
 def train_by_hand(model, dataset, steps, lr=4e-3, seed=0):
     """Train a model for some steps; returns the loss of every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-4)
     losses = []
-    model.train()                                                      # layers that behave differently in training: do
+    model.train()                                                      # switch layers such as batch normalization to training mode
     for step, (images, targets) in enumerate(training.batches(dataset, steps, batch_size=16, seed=seed)):
         for group in optimizer.param_groups:
             group["lr"] = training.one_cycle(step, steps, lr)          # the schedule; this is where PyTorch keeps the rate
@@ -212,14 +212,14 @@ assert base["miou"] + 0.1 < short["miou"] < scores["the network"]["miou"] - 0.1
 evidence.table("00_street_unet", {"accuracy": "pixel accuracy", "miou": "mIoU"})
 
 # %% [markdown]
-# Now use the base rate. After 60 steps 0.635 of the pixels are right; that sounds like two thirds of the way. But an answer without looking has 0.227 of them, and the mIoU of 0.270 says that most classes are still missing: the large
-# ones were learned first. The same list of classes as in section 2 would show it.
+# Now use the base rate. After 60 steps 0.635 of the pixels are right, on average over the seeds; that sounds like two thirds of the way. But an answer that never looks gets 0.227, and the mIoU of 0.270 says more: the large classes were learned first,
+# some of the small ones not at all. Print `short["iou"]` beside `val.classes` to see which.
 #
 # What this does not prove: the scenes are drawn by a program, so they are all of one kind. On photographs the same network is lost. See for yourself.
 
 # %% [markdown] tags=["real"]
 # ## 6 · The real thing, and your own ten photographs
-# Put ten photographs of yours into a folder; they come back in many lessons. `datasets.Photographs("path/to/folder")` reads them, and if you set the environment variable `COURSE_PHOTOS` to that path before you start
+# Put ten of your photographs into a folder; they come back in many lessons. `datasets.Photographs("path/to/folder")` reads them, and if you set the environment variable `COURSE_PHOTOS` to that path before you start
 # the course, every lesson finds them. Until then ten pictures that ship with scikit-image stand in.
 
 # %%
@@ -311,7 +311,7 @@ widgets.quiz(
             "question": "A network for 100 classes prints a first loss of 46. What do you suspect?",
             "choices": [
                 {"text": "nothing, the loss is large because there are many classes", "correct": False, "why": "Knowing nothing costs the log of 100, about 4.6."},
-                {"text": "a bug, for instance images that were not normalized", "correct": True, "why": "It is ten times the loss of knowing nothing: the network is confidently wrong before it has learned anything."},
+                {"text": "a bug, for instance weights that start far too large", "correct": True, "why": "It is ten times the loss of knowing nothing: the network is confidently wrong before it has learned anything."},
                 {"text": "overfitting", "correct": False, "why": "Before the first step there is nothing to overfit with."},
             ],
         },

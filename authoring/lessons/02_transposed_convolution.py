@@ -95,7 +95,7 @@ assert_close(stamp(x, kernel, 2), F.conv_transpose2d(x[None, None], kernel[None,
 #
 # $$\text{out} = (n - 1)\,s + k - 2p + \text{output\_padding}$$
 #
-# `padding` has an odd name here: it *removes* $p$ pixels from each side of the output. `output_padding` crops that many fewer at the end. Why would one want
+# `padding` has an odd name here: it *removes* $p$ pixels from each side of the output. `output_padding` makes the output that much longer, at the end only. Why would one want
 # that? With kernel 3, stride 2 and padding 1, a convolution takes both 7 and 8 pixels to 4, so the way back from 4 is ambiguous; `output_padding` chooses. With
 # dilation $d$ the kernel values, its *taps*, lie $d$ pixels apart and the stamp is larger: replace $k$ by $d\,(k - 1) + 1$. Every such case is drawn in the guide of [@Dumoulin2016].
 
@@ -173,7 +173,7 @@ plots.show(
 # %% [markdown]
 # PyTorch uses exactly this: the backward pass of `conv2d` with respect to its input multiplies by the transpose, so
 # `conv_transpose2d` *is* the gradient of a convolution. It also settles a name. Older papers say "deconvolution", which elsewhere means
-# undoing a convolution. A transpose is not an inverse; how could it be, if 4 numbers had to restore 25? Even where no pixel is lost (stride 1 below), there and back is not where you started:
+# undoing a convolution. A transpose is not an inverse; how could it be, if 4 numbers had to restore 25? Even where no pixel is lost (stride 1 and padding 1 below: 5×5 stays 5×5), there and back is not where you started:
 
 # %%
 leaf = image5.clone().requires_grad_()
@@ -182,7 +182,7 @@ assert_close(leaf.grad, up)                                            # the gra
 
 w = torch.randn(1, 1, 3, 3)
 w = w / w.norm()                                                       # so that sizes do not hide the point
-there_and_back = F.conv_transpose2d(F.conv2d(image5[None, None], w), w)[0, 0]
+there_and_back = F.conv_transpose2d(F.conv2d(image5[None, None], w, padding=1), w, padding=1)[0, 0]
 off = ((there_and_back - image5).norm() / image5.norm()).item()
 print(f"transposed(conv(x)) differs from x by {off:.0%} of its norm")
 assert off > 0.2
@@ -263,7 +263,7 @@ assert_close(up[..., 1:-1, 1:-1], want[..., 1:-1, 1:-1])               # equal i
 # becomes an $r×r$ block of pixels. It looks like a different idea. It is a transposed convolution in other clothes: with a 1×1
 # convolution before it, each block is one stamp. (In code, write `out * r**2`: in Python `2 ^ 2` is 0, not 4.)
 #
-# One relative is missing: **unpooling**, which puts each value back where the maximum came from. It needs a memory of the encoder, so it waits for lesson 07.
+# One relative is missing: **unpooling**, which puts each value back where the maximum came from. It must remember where the maxima were, so it waits for lesson 07.
 
 # %%
 r, features, weight = 2, torch.randn(1, 5, 6, 6), torch.randn(3 * 4, 5, 1, 1)
@@ -322,15 +322,15 @@ for name, weights in kernels.items():
 assert ripple["random 4"] > 0.05 and max(ripple[name] for name in ("ones 4", "tent 4", "tent 3")) < 1e-6
 
 # %% [markdown]
-# So the exact rule is: **no pattern on flat regions when all phase sums are equal.** Divisibility is neither enough (random 4) nor needed: the tent of size 3,
-# with weights (1, 2, 1)/2, leaves no pattern at stride 2. It guarantees equal sums for uniform kernels only. (With several channels: equal for every pair of channels, if every flat input is to stay flat.)
+# So the exact rule is: **no pattern on flat regions exactly when all phase sums are equal.** Divisibility is neither enough (random 4) nor needed: the tent of size 3,
+# with weights (1, 2, 1)/2, leaves no pattern at stride 2. Divisibility guarantees equal sums for uniform kernels only. (With several channels: equal for every pair of channels, if every flat input is to stay flat.)
 #
 # The same pattern runs backward. The gradient of a strided convolution is a transposed one (section 4), so a k3s2 layer in an encoder sends gradients with a checkerboard to the layer before it.
 #
-# PixelShuffle makes one filter per phase, so at random initialization it has the same problem, although it is often sold as free of
+# PixelShuffle after a 3×3 convolution is a transposed convolution with kernel 6 whose start and biases differ. It makes one filter per phase, so at random initialization it has the same problem, although it is often sold as free of
 # artifacts. **ICNR** [@ICNR] repairs the start: it gives the four phases one common filter, so the layer begins as nearest-neighbor upsampling.
-# **Resize-convolution** goes further: enlarge by nearest neighbor, then convolve. A flat region stays flat when enlarged and flat when convolved, whatever the weights, so the cure holds during the whole
-# training, not just at its start.
+# **Resize-convolution** goes further: enlarge by nearest neighbor, then convolve. A flat region stays flat when enlarged and flat when convolved, whatever the weights, during the whole
+# training, not just at its start. (On slopes its two phases can still differ, since near a block's edge the kernel straddles two values.)
 
 # %%
 flat = torch.randn(1, 32, 1, 1).expand(1, 32, 16, 16)                  # a flat region: the same 32 features everywhere
@@ -346,12 +346,13 @@ for name in ("k4s2", "PixelShuffle", "PixelShuffle, ICNR", "resize-conv"):
 # ## 7 · Does it survive training?
 # A network could learn equal phase sums. **Predict:** does it, if you train long enough?
 #
-# The experiment: a small *autoencoder*, a network that squeezes a picture to 12×12 and must repaint it, learns *blurred* street scenes. Blurred pictures hold almost nothing that alternates from pixel to pixel, so what the
-# outputs hold of that was added by the decoder. All arms share the encoder's initial weights, data, steps and optimizer; only the upsampling layer differs. `k3s2` means kernel 3, stride 2. `k6s2`, `PixelShuffle` and
+# The experiment: a small *autoencoder*, a network that squeezes a picture to 12×12 and must repaint it, learns *blurred* street scenes. Blurred pictures hold almost nothing that alternates from pixel to pixel, so any such
+# alternation in the output comes from the decoder. All arms share the encoder's initial weights, data, steps and optimizer; only the upsampling layer differs. `k3s2` means kernel 3, stride 2. `k6s2`, `PixelShuffle` and
 # `resize-conv` cost the same multiply-adds, nine taps per output pixel, so a difference among them is not a difference in cost.
 #
-# The measure, `ops.period_energy`, is the share of a picture's variance that alternates from pixel to pixel, along rows or columns: 1 for stripes one pixel wide, 0 for a smooth ramp. First its base rates, and what it cannot see: a
-# picture made of 2×2 blocks has none, however coarse it looks. It measures grids, not quality; for that there is the error.
+# The measure, `ops.period_energy`, is the share of a picture's variance that alternates from pixel to pixel, along rows or columns: 1 for stripes one pixel wide. First its base rates, its floor, and what it cannot see. The floor: even
+# a smooth ramp has a trace of it, because the ramp does not close on itself at the picture's edge. What it cannot see: a picture made of 2×2 blocks has none, however coarse it looks; and the grids of the two earlier upsampling layers, which
+# repeat every 4 and 8 pixels. It measures the last layer's grid, not quality; for that there is the error.
 
 # %%
 train, val = checkerboard.pictures(320, seed=0), checkerboard.pictures(80, seed=1)
@@ -359,9 +360,11 @@ inner = (..., slice(8, -8), slice(8, -8))
 noise = ops.period_energy(torch.randn(80, 3, 80, 80)).mean().item()
 truth = ops.period_energy(val[inner]).mean().item()
 stripes = ops.period_energy((torch.arange(80) % 2).float().expand(80, 80)).item()
+slope = ops.period_energy(torch.arange(80.0).expand(80, 80)).item()
 coarse = ops.period_energy(F.interpolate(torch.randn(1, 3, 40, 40), scale_factor=2, mode="nearest")).mean().item()
-print(f"stripes {stripes:.2f}, white noise {noise:.4f}, noise in 2×2 blocks {coarse:.4f}, the blurred pictures themselves {truth:.5f}")
-assert coarse < 1e-6 < truth < 0.001 < noise < stripes
+print(f"stripes {stripes:.2f}, white noise {noise:.4f}, noise in 2×2 blocks {coarse:.4f}")
+print(f"the floor: a smooth ramp {slope:.5f}, the blurred pictures themselves {truth:.5f}")
+assert coarse < 1e-6 and max(slope, truth) < 0.001 < noise < stripes
 
 # %%
 start = {arm: checkerboard.run(arm, 0, 0, train, val)[1]["output"] for arm in checkerboard.UPSAMPLERS}
@@ -372,7 +375,8 @@ assert start["k4s2"] > 0.1                                             # divisib
 
 # %% [markdown]
 # Before training, every transposed convolution with random weights puts a large share of its variance into the checkerboard, divisible or not.
-# Now train the two arms that carry the claim, with the library's `fit`: the loop you wrote by hand in lesson 00. A laptop trains for 60 steps,
+# Now train the two arms that carry the claim, with the library's `fit`: the loop you wrote by hand in lesson 00. They have
+# the same number of parameters, 37,971. A laptop trains for 60 steps,
 # a GPU for 1000.
 
 # %%
@@ -382,66 +386,71 @@ for arm in ("k3s2", "resize-conv"):
     model, live[arm] = checkerboard.run(arm, 0, checkerboard.STEPS[stage], train, val)
     with torch.no_grad():
         outputs[arm] = model(val[:1])[0]
-    print(evidence.agrees("02_checkerboard", arm, f"{stage}_output", live[arm]["output"]))
-assert live["k3s2"]["output"] > 3 * live["resize-conv"]["output"]
+    print(evidence.agrees("02_checkerboard", arm, f"{stage}_amplitude", live[arm]["amplitude"]))
+assert live["k3s2"]["amplitude"] > 3 * live["resize-conv"]["amplitude"]
 
 # %%
 zoom = lambda z: F.interpolate(z[None, :, 40:72, 8:72].clamp(0, 1), scale_factor=4, mode="nearest")[0]
 plots.show(
     plots.contact_sheet([zoom(val[0]), *(zoom(z) for z in outputs.values())], ["target", *outputs], columns=3),
-    alt="A blurred scene and two repaintings after 60 steps: the one by k3s2 carries a fine checkerboard, the one by resize-conv does not.",
+    alt=f"A blurred scene and two repaintings after {checkerboard.STEPS[stage]} steps, by k3s2 and by resize-conv; only the first has a fine grid.",
 )
 
 # %% [markdown]
-# The committed table has all arms, three seeds, after 0, 60 and 1000 steps. *Share* is the period-2 share of the output. *Amplitude* is the
-# checkerboard's strength in gray levels of 255, which does not depend on how large the other errors are. *RMSE* is the whole error in gray levels.
+# The committed table has all arms, three seeds, after 0, 60 and 1000 steps. *Share* is the period-2 share of the output. *Amplitude* is the standard deviation, in gray levels of 255, of that part of the *error* which alternates; a decoder without any
+# grid has about 0.4 at the start, from the pictures themselves. *RMSE* is the whole error in gray levels.
 
 # %%
 columns = {
     "start_output": "share, start",
     "brief_output": "share, 60 steps",
     "long_output": "share, 1000",
-    "long_amplitude": "amplitude, 1000",
+    "start_amplitude": "amplitude, start",
+    "brief_amplitude": "60 steps",
+    "long_amplitude": "1000",
     "long_rmse": "RMSE, 1000",
 }
-evidence.table("02_checkerboard", columns, digits={"long_amplitude": 2, "long_rmse": 1}, otherwise=4)
+evidence.table("02_checkerboard", columns, digits={"start_amplitude": 2, "brief_amplitude": 2, "long_amplitude": 2, "long_rmse": 1}, otherwise=4)
 
 # %% [markdown]
 # Read the table from left to right.
 #
 # - **At the start** every transposed convolution with random weights, and PixelShuffle, puts between 0.31 and 0.57 of its variance into the grid; the three cured layers less than 0.001.
-# - **After 60 steps** training has removed most of it, and still 0.016 to 0.089 is left. A network *does* learn nearly equal phase sums, because the grid costs error.
-# - **After 1000 steps** about one gray level of 255 remains (0.76 to 1.24), which nobody sees. The cured layers are at 0.15 to 0.23, and the blurred pictures themselves have a share of 0.0002, so there the remainder is nothing.
-# - **The rule of divisibility does not show.** `k3s2` and `k4s2` do not differ by more than their spread, and `k5s2`, which 2 does not divide, has the weakest grid of all random transposed layers.
-# - **The start is half of the cure.** A transposed convolution that starts as bilinear, or PixelShuffle with ICNR, is as clean as resize-convolution from the first step to the last, though nothing forces it to stay so.
-# - **Cost is not the reason.** `k6s2`, `PixelShuffle` and `resize-conv` cost the same.
-# - **The whole error changes little.** After 1000 steps all arms but `k2s2` lie between 7.4 and 8.4 gray levels. A smooth start helps PixelShuffle beyond its spread (8.2 to 7.5) and `k4s2` not beyond it (8.0 to 7.4).
+# - **After 60 steps** the share is down to 0.016 to 0.089, but look at the amplitude: the grid itself has only shrunk to 2.7 to 6.6 gray levels, and that of `k2s2` hardly. Most of the fall in the share comes from the picture gaining contrast.
+# - **After 1000 steps** about one gray level remains (0.76 to 1.24), hard to see. The cured layers have 0.15 to 0.23, and their share is at the floor of the measure. Training does remove the grid, slowly, because it costs error.
+# - **The rule of divisibility does not show.** `k3s2` and `k4s2` do not differ by more than their spread, and `k5s2`, which 2 does not divide, is not worse than `k4s2` or `k6s2`. Three seeds could hide a small effect; and the arms `k2s2` to `k6s2` also grow in size.
+# - **Here a good start was enough.** A transposed convolution that starts as bilinear, and PixelShuffle with ICNR, are as clean as resize-convolution at all three points, though nothing forces them to stay so.
+# - **Cost is not the reason.** `k6s2`, `PixelShuffle` and `resize-conv` cost the same multiply-adds.
+# - **The whole error changes little.** After 1000 steps every arm except `k2s2` lies between 7.4 and 8.4 gray levels. A smooth start helps PixelShuffle beyond its spread (8.2 to 7.5) and `k4s2` not beyond it (8.0 to 7.4).
 #
-# What is due to the tiny scale: the task is easy, the targets are smooth, the decoder has three layers, and the loss punishes every deviation. We measured no other loss and no deeper network.
+# What is due to the tiny scale: the task is easy, the targets are smooth, the loss punishes every deviation, and the last stamp paints the final picture. A U-Net has two more convolutions after its 2×2 stamps, which can even them out. We measured no
+# other loss and no deeper network.
 
 # %% [markdown] tags=["real"]
 # ## 8 · The real thing
 # What do published networks use? FCN adds class scores upsampled by transposed convolutions that start bilinear. U-Net, the mask head of Mask
 # R-CNN and the decoder of SAM use 2×2 kernels with stride 2: stamps that never overlap. The DeepLab family and SegFormer
-# interpolate. What is added on the way up can matter as much as how one goes up: DeepLabV3+ gained from a small decoder over a plain ×16 interpolation of the same network.
+# interpolate. What the decoder adds can matter too: DeepLabV3+ gained from a small decoder over a plain ×16 interpolation of the same network.
 
 # %%
 evidence.published("deeplabv3-r101-voc-val-os16", "deeplabv3plus-r101-voc-val-os16")
 
 # %% [markdown]
-# And the price of learned upsampling, in the U-Net that most people use (batch normalization, padded). The bilinear variant is far smaller. **Predict:** are the transposed convolutions the reason?
+# And the price of learned upsampling, in a widely copied modern U-Net (batch normalization, padded). The bilinear variant is far smaller. **Predict:** are the transposed convolutions the reason?
 
 # %%
 from course_lib.models import UNet
 
-cost = {}
+cost, stamps_hold = {}, 0
 for way in ("transposed", "bilinear"):
     net = UNet(3, 2, width=64, depth=4, up=way)
     cost[way] = sum(p.numel() for p in net.parameters())
     in_layers = sum(p.numel() for m in net.modules() if isinstance(m, torch.nn.ConvTranspose2d) for p in m.parameters())
+    stamps_hold = max(stamps_hold, in_layers)
     work = evidence.macs(net, torch.zeros(1, 3, 64, 64)) / 1e9
     print(f"U-Net, {way:10}: {cost[way]:,} parameters, {in_layers:,} of them in transposed convolutions; {work:.2f} G multiply-adds at 64×64")
-assert cost == {"transposed": 31_037_698, "bilinear": 17_263_042}  # most of the gap: the bilinear variant also halves the bottleneck's channels
+assert cost == {"transposed": 31_037_698, "bilinear": 17_263_042}
+print(f"No: they hold {stamps_hold / (cost['transposed'] - cost['bilinear']):.0%} of the gap. The rest went because that variant also halves the channels of its deepest layers.")
 
 # %% [markdown] tags=["misconceptions"]
 # ## 9 · What people get wrong
@@ -480,7 +489,7 @@ widgets.quiz(
             "choices": [
                 {"text": "kernel 4", "correct": False, "why": "The counts are equal, but the four phase sums are not."},
                 {"text": "kernel 2", "correct": False, "why": "Stamps do not overlap, yet each of the four taps paints its own phase, and the taps differ."},
-                {"text": "nearest neighbor, then a 3×3 convolution", "correct": True, "why": "All phases see the same kernel by construction."},
+                {"text": "nearest neighbor, then a 3×3 convolution", "correct": True, "why": "A flat region is still flat when enlarged, and each phase then sums all nine weights: equal sums, whatever the weights are."},
                 {"text": "PixelShuffle", "correct": False, "why": "Each phase has its own random filter, so it shows a pattern unless it starts with ICNR."},
             ],
         },
@@ -496,7 +505,7 @@ widgets.quiz(
             "question": "A convolution with kernel 3, stride 2, padding 1 takes 7 and 8 pixels both to 4. Its transpose has the same three settings. What else decides whether 4 becomes 7 or 8?",
             "choices": [
                 {"text": "padding", "correct": False, "why": "It is given, and another padding changes the size by an even number, since it crops both sides."},
-                {"text": "output_padding", "correct": True, "why": "It crops less at the end only, to choose among the sizes that the convolution maps to the same output."},
+                {"text": "output_padding", "correct": True, "why": "It makes the output longer at the end only, to choose among the sizes that the convolution maps to the same output."},
                 {"text": "the kernel values", "correct": False, "why": "Sizes never depend on values."},
             ],
         },
@@ -514,10 +523,10 @@ widgets.quiz(
 # %% [markdown] tags=["summary"]
 # ## 11 · Summary
 # - A transposed convolution stamps scaled copies of its kernel, `stride` apart, and adds. Equivalently: zeros between the inputs and a turned
-#   kernel; or the transpose of a convolution's matrix, which is its gradient. It is not an inverse.
+#   kernel; or the transpose of a convolution's matrix, by which the convolution's gradient reaches its input. It is not an inverse.
 # - Its size is (n - 1) s + k - 2p + output_padding.
 # - A pattern on flat regions appears whenever the phase sums differ. Divisibility cures uniform kernels. A bilinear or ICNR start
-#   cures the start. Resize-convolution cures the layer.
+#   cures the start. Resize-convolution keeps flat regions flat, whatever it learns.
 # - `align_corners=False` keeps pixels where they were.
 #
 # **Glossary:** **transposed convolution**, **fractionally strided convolution**, **output padding**, **phase**, **checkerboard artifact**, **PixelShuffle**, **ICNR**, **resize-convolution**

@@ -12,6 +12,10 @@ from course_lib.checks.compare import difference
 from course_lib.checks.core import Property, Question
 
 GIVES_IT_AWAY = (
+    "conv_transpose3d",
+    "ConvTranspose3d",
+    "convolution",
+    "vjp",
     "conv_transpose1d",
     "conv_transpose2d",
     "ConvTranspose1d",
@@ -32,7 +36,7 @@ def _small(*values: float) -> Tensor:
 
 
 def _double_precision(claim: str, student, given: dict, reference) -> Property:
-    """For float64 inputs: right values, float64, and not computed in float32 on the way."""
+    """The result has the dtype of the float64 inputs, or of the same inputs as float32, and is not computed in float32 on the way."""
 
     def test():
         got, want = student(**given), reference(**given)
@@ -43,6 +47,14 @@ def _double_precision(claim: str, student, given: dict, reference) -> Property:
         if difference(got, want, 1e-12, "any"):
             raise Failed(
                 "the result has the precision of float32: something on the way is not float64", given, got, want
+            )
+        single = {name: value.float() if isinstance(value, Tensor) else value for name, value in given.items()}
+        if (got := student(**single)).dtype != torch.float32:
+            raise Failed(
+                f"it returned {str(got.dtype)[6:]}; for float32 input it must be float32",
+                single,
+                got,
+                reference(**single),
             )
 
     return Property(claim, test=test)
@@ -218,7 +230,11 @@ def transposed_conv2d_properties(student, rng):
     )
     yield Property(
         "batches, pictures and kernels that are not square, gaps between stamps",
-        cases=[case(3, 2, 3, (2, 5), (3, 3), 2, 0), case(2, 2, 2, (4, 2), (2, 4), 3, 0)],
+        cases=[
+            case(3, 2, 3, (2, 5), (3, 3), 2, 0),
+            case(2, 2, 2, (4, 2), (2, 4), 3, 0),
+            case(2, 3, 1, (3, 4), (2, 2), 1, 0),
+        ],
         reference=_transposed,
         tol=1e-4,
         mistakes=CONV_MISTAKES,
@@ -229,6 +245,8 @@ def transposed_conv2d_properties(student, rng):
             case(1, 1, 1, (3, 3), (4, 4), 2, 1),
             case(2, 3, 2, (4, 5), (5, 5), 2, 2),
             case(1, 2, 2, (5, 3), (3, 4), 3, 1),
+            case(2, 2, 3, (4, 4), (3, 3), 1, 1),
+            case(1, 2, 1, (3, 5), (1, 1), 2, 1),
         ],
         reference=_transposed,
         tol=1e-4,
@@ -300,7 +318,7 @@ def transposed_matrix_properties(student, rng):
                 _matrix(**given),
             )
         got = (matrix @ small.flatten()).view(7, 4)
-        if not torch.allclose(got, want, atol=1e-12):
+        if not torch.allclose(got, want, rtol=0, atol=1e-12):
             raise Failed("matrix @ map.flatten() is not F.conv_transpose2d of the map", given, got, want)
 
     yield Property("times a flattened map it is F.conv_transpose2d, in the kernel's precision", test=carries_a_map_up)
@@ -365,7 +383,21 @@ def _up_to_the_kernel(size, target, kernel, stride):
     return pair if pair and pair[0] < kernel else None
 
 
+def _may_equal_stride(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    padding = max(0, -(-surplus // 2))
+    output_padding = 2 * padding - surplus
+    return (padding, output_padding) if output_padding <= stride else None
+
+
+def _rounded_down(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    return (max(0, surplus // 2), surplus % 2)
+
+
 SOLVE_MISTAKES = {
+    "output_padding must be smaller than stride, not equal to it": _may_equal_stride,
+    "round the padding up: output_padding adds a pixel, it does not crop one": _rounded_down,
     "padding cannot be negative: padding only crops, and where even no padding leaves too little, there is no answer": _negative,
     "the pair is the wrong way round: return (padding, output_padding)": _swapped,
     "without padding the size is (size - 1) * stride + kernel: the first stamp covers kernel, only the others move on": _n_for_n_minus_one,
@@ -390,7 +422,7 @@ def solve_padding_properties(student, rng):
     )
     yield Property(
         "it gives None where nothing fits",
-        cases=[case(4, 100, 3, 2), case(8, 9, 3, 1), case(3, 12, 2, 2), case(5, 7, 2, 1)],
+        cases=[case(3, 8, 2, 2), case(5, 7, 2, 1), case(4, 100, 3, 2), case(8, 9, 3, 1), case(3, 12, 2, 2)],
         reference=_solve,
         mistakes=SOLVE_MISTAKES,
     )
@@ -409,7 +441,7 @@ def solve_padding_properties(student, rng):
     )
     yield Property(
         "large paddings, and two hundred random cases",
-        cases=[case(9, 5, 2, 3), case(12, 20, 4, 4)]
+        cases=[case(9, 5, 2, 3), case(12, 20, 4, 4), case(200, 5, 3, 4)]
         + [
             case(*(int(rng.integers(low, high)) for low, high in ((1, 20), (1, 60), (1, 8), (1, 5))))
             for _ in range(200)

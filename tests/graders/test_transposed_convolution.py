@@ -60,6 +60,13 @@ def stamp_forgets_precision(x, kernel, stride):
     return out
 
 
+def stamp_always_double(x, kernel, stride):
+    out = torch.zeros((len(x) - 1) * stride + len(kernel), dtype=torch.float64)
+    for i, value in enumerate(x):
+        out[i * stride : i * stride + len(kernel)] += value * kernel
+    return out
+
+
 def stamp_asks_torch(x, kernel, stride):
     return F.conv_transpose1d(x[None, None], kernel[None, None], stride=stride)[0, 0]
 
@@ -267,6 +274,21 @@ def padding_negative(size, target, kernel, stride):
     return padding, 2 * padding - surplus
 
 
+def padding_up_to_stride(size, target, kernel, stride):
+    for padding in range(kernel + size * stride):
+        for output_padding in range(stride + 1):
+            if (size - 1) * stride - 2 * padding + kernel + output_padding == target:
+                return padding, output_padding
+    return None
+
+
+def padding_rounded_down(size, target, kernel, stride):
+    surplus = (size - 1) * stride + kernel - target
+    if surplus < 0:
+        return None
+    return surplus // 2, surplus % 2
+
+
 def padding_within_kernel(size, target, kernel, stride):
     for padding in range(kernel):
         for output_padding in range(stride):
@@ -413,6 +435,7 @@ MUTANTS = {
         (stamp_spreads_taps, "dilated convolution"),
         (stamp_too_short, "cut off"),
         (stamp_forgets_precision, "float64"),
+        (stamp_always_double, "it must be float32"),
         (stamp_asks_torch, "conv_transpose1d"),
     ],
     "transposed_conv2d": [
@@ -446,6 +469,8 @@ MUTANTS = {
         (padding_swapped, "wrong way round"),
         (padding_negative, "cannot be negative"),
         (padding_within_kernel, "ends too early"),
+        (padding_up_to_stride, "not equal to it"),
+        (padding_rounded_down, "round the padding up"),
     ],
     "stamp_counts": [
         (counts_added, "multiply"),
