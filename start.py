@@ -322,15 +322,22 @@ def install(venv, dev, torch, fresh):
         failure = pip(python, log, "-c", "constraints.txt", *what)
         if failure:
             raise failure
-        # Without this, JupyterLab begins by asking whether it may fetch news.
-        settings = venv / "etc" / "jupyter" / "labconfig" / "page_config.json"
-        settings.parent.mkdir(parents=True, exist_ok=True)
-        write_json(settings, {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
-        # A notebook that is opened again shows its widgets alive instead of "model not found".
-        overrides = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-        overrides.parent.mkdir(parents=True, exist_ok=True)
-        write_json(overrides, {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}})
     return used
+
+
+def settle_jupyterlab(venv):
+    """JupyterLab's settings for this environment, written at every start, so that older environments get them too."""
+    page = venv / "etc" / "jupyter" / "labconfig" / "page_config.json"
+    settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    for path, content in [
+        # Without this, JupyterLab begins by asking whether it may fetch news.
+        (page, {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}),
+        # A notebook that is opened again shows its widgets alive instead of "model not found".
+        (settings, {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}),
+    ]:
+        if read_json(path) != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, content)
 
 
 def check_torch(python, used):
@@ -492,9 +499,14 @@ def wait_until_ready(server, url, log, seconds=90):
 # ---------------------------------------------------------------- the command line
 
 
+def refuse(message):
+    raise Stop(f"{message}; `start.py --help` lists the commands and options")
+
+
 def arguments(argv=None):
     """The command line, checked."""
     parser = argparse.ArgumentParser(prog="start.py", description=__doc__.split("\n\n")[0])
+    parser.error = refuse
     add = parser.add_argument
     commands = ["lab", "test", "build", "doctor", "reset", "grade"]
     add("command", nargs="?", default="lab", choices=commands, help="default: lab")
@@ -507,7 +519,11 @@ def arguments(argv=None):
     add("--require", default="", help="test: what must be there, not skipped: data,browser,cuda")
     found = parser.parse_args(argv)
     if (found.lesson is None) == (found.command == "reset"):
-        parser.error("reset takes the number of a lesson, as in `reset 02`; the other commands take none")
+        parser.error(
+            "reset takes the number of a lesson, as in `reset 02`"
+            if found.command == "reset"
+            else f"{found.command} takes no {found.lesson!r}; only reset takes the number of a lesson"
+        )
     if found.port is not None and not 0 < found.port < 65536:
         parser.error(f"--port {found.port}: a port is a number from 1 to 65535")
     if set(found.require.split(",")) - {"data", "browser", "cuda", ""}:
@@ -530,6 +546,7 @@ def run(args):
         return subprocess.run([python, "-P", DOCTOR], cwd=ROOT, env=child_environment()).returncode
     port = choose_port(args.port) if args.command == "lab" else None  # before the minutes of installing
     python = prepare(args.venv, dev=args.command in ("test", "build"), torch=args.torch)
+    settle_jupyterlab(args.venv)
     if args.command == "test":
         options = ["--quick"] * args.quick + ["--require", args.require] * bool(args.require)
         return subprocess.run([python, ROOT / "tests" / "run.py", *options], env=child_environment()).returncode
@@ -559,7 +576,9 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # a closed terminal or a stopped container end like Ctrl-C
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(
+        dir(signal)
+    ):  # a closed terminal or a stopped container end like Ctrl-C
         signal.signal(getattr(signal, name), signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):  # a console that cannot show a folder's name is no reason to stop
         stream.reconfigure(errors="replace")

@@ -79,7 +79,7 @@ assert abs(base["miou"] - base["accuracy"] / 9) < 1e-6
 # Five minutes. From lesson 02 on, these five things are taken for granted. If two or more surprise you, read the chapters on [convolutional networks](https://d2l.ai/chapter_convolutional-neural-networks/index.html) and
 # on [backpropagation](https://d2l.ai/chapter_multilayer-perceptrons/backprop.html) of the free book *Dive into Deep Learning* first.
 
-# %%
+# %% jupyter={"source_hidden": true}
 widgets.quiz(
     [
         {
@@ -288,7 +288,7 @@ assert (blind == target["semantic"]).float().mean() > 0.8 and target["masks"].an
 # %% [markdown] tags=["quiz"]
 # ## 9 · Quiz
 
-# %%
+# %% jupyter={"source_hidden": true}
 widgets.quiz(
     [
         {

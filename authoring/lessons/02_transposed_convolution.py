@@ -472,7 +472,7 @@ assert dilated.shape[-1] == 7 and fractional.shape[-1] == 15
 # ## 10 · Quiz
 # Five questions. Every choice is explained when you select it.
 
-# %%
+# %% jupyter={"source_hidden": true}
 widgets.quiz(
     [
         {
@@ -531,7 +531,7 @@ widgets.quiz(
 #
 # **Glossary:** **transposed convolution**, **fractionally strided convolution**, **output padding**, **phase**, **checkerboard artifact**, **PixelShuffle**, **ICNR**, **resize-convolution**
 #
-# **Your turn:** exercise `02_transposed_convolution`. **Next:** lesson 03 keeps the resolution from the start.
+# **Your turn:** [exercise 02](../exercises/02_transposed_convolution.ipynb). **Next:** lesson 03 keeps the resolution from the start.
 
 # %% [markdown] tags=["references"]
 # ## References
