@@ -5,6 +5,7 @@ there is one process and nothing below communicates. Gradients are averaged in o
 function may call any part of the model (a wrapped model only counts calls of its forward).
 """
 
+import atexit
 import os
 from dataclasses import dataclass
 
@@ -79,4 +80,12 @@ def join(device: torch.device | str | None = None) -> Place:
     if all(int(os.environ.get(name, 1)) == 1 for name in WORLD_SIZES):
         return Place(0, 1, device)
     state = PartialState(cpu=device.type != "cuda")
+    atexit.unregister(leave)  # at most once
+    atexit.register(leave)
     return Place(state.process_index, state.num_processes, state.device)
+
+
+def leave() -> None:
+    """Close the connections before the interpreter ends: a process that ends with them open can abort after its work is done."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
