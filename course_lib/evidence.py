@@ -13,6 +13,11 @@ import statistics
 import subprocess
 from pathlib import Path
 
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from course_lib import profiles
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PUBLISHED = ROOT / "data" / "published.csv"
@@ -56,10 +61,8 @@ def load(name: str) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def save(name: str, *, command: str, arms: list[dict], profile: str = "laptop") -> Path:
-    """Write `results/NAME.json` (atomically) with the machine, thread count and commit it was made on."""
-    import torch
-
+def save(name: str, *, command: str, arms: list[dict]) -> Path:
+    """Write `results/NAME.json` (atomically) with the machine, thread count, profile and commit it was made on."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
@@ -68,7 +71,7 @@ def save(name: str, *, command: str, arms: list[dict], profile: str = "laptop") 
         "commit": commit or "unknown",
         "machine": f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}",
         "threads": torch.get_num_threads(),
-        "profile": profile,
+        "profile": profiles.current().name,
         "arms": arms,
     }
     path = RESULTS / f"{name}.json"
@@ -129,9 +132,6 @@ def published(*keys: str) -> Table:
 
 def macs(model, *inputs) -> int:
     """Multiply-adds of one forward pass of `model(*inputs)`, counted by torch (convolutions and matrix products; half the FLOPs)."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
     training = model.training
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.eval()(*inputs)

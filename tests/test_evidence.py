@@ -12,6 +12,7 @@ from course_lib import evidence
 def results(tmp_path, monkeypatch):
     """A results folder with one experiment: two arms, three seeds."""
     monkeypatch.setattr(evidence, "RESULTS", tmp_path)
+    monkeypatch.setenv("COURSE_PROFILE", "full")
     arms = [
         {
             "name": name,
@@ -29,6 +30,7 @@ def test_a_record_says_how_it_was_made(results):
     record = evidence.load("07_trial")
     assert set(record) == {"command", "commit", "machine", "threads", "profile", "arms"}
     assert record["threads"] == torch.get_num_threads()
+    assert record["profile"] == "full"
     assert torch.__version__ in record["machine"]
     assert [p.name for p in results.iterdir()] == ["07_trial.json"]
 

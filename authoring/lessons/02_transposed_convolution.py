@@ -375,9 +375,8 @@ assert start["k4s2"] > 0.1                                             # divisib
 
 # %% [markdown]
 # Before training, every transposed convolution with random weights puts a large share of its variance into the checkerboard, divisible or not.
-# Now train the two arms that carry the claim, with the library's `fit`: the loop you wrote by hand in lesson 00. They have
-# the same number of parameters, 37,971. A laptop trains for 60 steps,
-# a GPU for 1000.
+# Now train the two arms that carry the claim, with the library's `fit`: the loop you wrote by hand in lesson 00. They have the same number of parameters, 37,971. A laptop
+# trains for 60 steps, a GPU for 1000.
 
 # %%
 stage = profiles.current().pick(laptop="brief", gpu="long")
@@ -393,7 +392,8 @@ assert live["k3s2"]["amplitude"] > 3 * live["resize-conv"]["amplitude"]
 zoom = lambda z: F.interpolate(z[None, :, 40:72, 8:72].clamp(0, 1), scale_factor=4, mode="nearest")[0]
 plots.show(
     plots.contact_sheet([zoom(val[0]), *(zoom(z) for z in outputs.values())], ["target", *outputs], columns=3),
-    alt=f"A blurred scene and two repaintings after {checkerboard.STEPS[stage]} steps, by k3s2 and by resize-conv; only the first has a fine grid.",
+    alt=f"A blurred scene and two repaintings after {checkerboard.STEPS[stage]} steps: the grid of k3s2 has an amplitude of "
+    f"{live['k3s2']['amplitude']:.1f} gray levels, that of resize-conv {live['resize-conv']['amplitude']:.1f}.",
 )
 
 # %% [markdown]
@@ -416,14 +416,14 @@ evidence.table("02_checkerboard", columns, digits={"start_amplitude": 2, "brief_
 # Read the table from left to right.
 #
 # - **At the start** every transposed convolution with random weights, and PixelShuffle, puts between 0.31 and 0.57 of its variance into the grid; the three cured layers less than 0.001.
-# - **After 60 steps** the share is down to 0.016 to 0.089, but look at the amplitude: the grid itself has only shrunk to 2.7 to 6.6 gray levels, and that of `k2s2` hardly. Most of the fall in the share comes from the picture gaining contrast.
+# - **After 60 steps** the share is down to 0.016 to 0.089, but look at the amplitude: the grid itself has only shrunk to 2.7 to 6.6 gray levels, and that of `k2s2` hardly. A share goes with the square of its amplitude; where it fell further than that, the picture gained contrast.
 # - **After 1000 steps** about one gray level remains (0.76 to 1.24), hard to see. The cured layers have 0.15 to 0.23, and their share is at the floor of the measure. Training does remove the grid, slowly, because it costs error.
 # - **The rule of divisibility does not show.** `k3s2` and `k4s2` do not differ by more than their spread, and `k5s2`, which 2 does not divide, is not worse than `k4s2` or `k6s2`. Three seeds could hide a small effect; and the arms `k2s2` to `k6s2` also grow in size.
-# - **Here a good start was enough.** A transposed convolution that starts as bilinear, and PixelShuffle with ICNR, are as clean as resize-convolution at all three points, though nothing forces them to stay so.
+# - **Here a good start was enough.** A transposed convolution that starts as bilinear, and PixelShuffle with ICNR, are about as clean as resize-convolution at all three points, though nothing forces them to stay so.
 # - **Cost is not the reason.** `k6s2`, `PixelShuffle` and `resize-conv` cost the same multiply-adds.
 # - **The whole error changes little.** After 1000 steps every arm except `k2s2` lies between 7.4 and 8.4 gray levels. A smooth start helps PixelShuffle beyond its spread (8.2 to 7.5) and `k4s2` not beyond it (8.0 to 7.4).
 #
-# What is due to the tiny scale: the task is easy, the targets are smooth, the loss punishes every deviation, and the last stamp paints the final picture. A U-Net has two more convolutions after its 2×2 stamps, which can even them out. We measured no
+# What is due to the tiny scale: the task is easy, the targets are smooth, the loss punishes every deviation, and the last stamp paints the final picture. A U-Net has two more convolutions after its 2×2 stamps, which may even them out. We measured no
 # other loss and no deeper network.
 
 # %% [markdown] tags=["real"]

@@ -139,13 +139,11 @@ def build(arm: str, seed: int) -> Autoencoder:
     return Autoencoder(UPSAMPLERS[arm])
 
 
-def run(
-    arm: str, seed: int, steps: int, train: Tensor, val: Tensor, progress: bool = False
-) -> tuple[Autoencoder, dict[str, float]]:
+def run(arm: str, seed: int, steps: int, train: Tensor, val: Tensor) -> tuple[Autoencoder, dict[str, float]]:
     """Train one arm for `steps` steps on the best device. Returns the model, on the CPU, and `measure`'s figures on `val`."""
     model = build(arm, seed)
     if steps:
-        fit(model, Pairs(train), repaint_loss, steps=steps, seed=seed, progress=progress)
+        fit(model, Pairs(train), repaint_loss, steps=steps, seed=seed, progress=False)
         model.cpu()
     return model, measure(model, val)
 
