@@ -137,7 +137,7 @@ print("images", tuple(images.shape), "from", images.min().item(), "to", images.m
 print("labels", tuple(targets["semantic"].shape), "with the classes", targets["semantic"].unique().tolist())
 
 # %% [markdown]
-# The loop does five things with each batch. It **normalizes** the images, so that the network sees values around 0; mean and spread per color are part of the model. It asks the model for **logits**
+# `model.train()` switches layers that work differently in training, such as batch normalization. Then the loop does five things with each batch. It **normalizes** the images, so that the network sees values around 0; mean and spread per color are part of the model. It asks the model for **logits**
 # `(N, C, H, W)`, one score per class and pixel. **Cross-entropy** turns them into one number: minus the log of the probability that softmax gives to the right class, averaged over pixels.
 # `backward` computes how this number changes with every weight. The optimizer, **AdamW**, changes every weight a little against it, with a step size of its own for each weight, and lets all weights decay slightly.
 # The overall step size, the **learning rate**, follows a schedule: small at first, while everything is random; then large; then ever smaller, to settle.
@@ -147,7 +147,7 @@ def train_by_hand(model, dataset, steps, lr=4e-3, seed=0):
     """Train a model for some steps; returns the loss of every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-4)
     losses = []
-    model.train()                                                      # switch layers such as batch normalization to training mode
+    model.train()                                                      # e.g. batch normalization
     for step, (images, targets) in enumerate(training.batches(dataset, steps, batch_size=16, seed=seed)):
         for group in optimizer.param_groups:
             group["lr"] = training.one_cycle(step, steps, lr)          # the schedule; this is where PyTorch keeps the rate
@@ -166,8 +166,9 @@ def train_by_hand(model, dataset, steps, lr=4e-3, seed=0):
 # %%
 by_hand = street_unet.build(seed=0)
 losses = train_by_hand(by_hand, train, steps=60)
-print(f"first loss {losses[0]:.2f}, log 9 = {torch.tensor(9.0).log():.2f}, last loss {losses[-1]:.2f}")
-assert losses[-1] < 0.6 * losses[0]
+last = sum(losses[-10:]) / 10                                          # one batch is noisy: the mean of ten
+print(f"first loss {losses[0]:.2f}, log 9 = {torch.tensor(9.0).log():.2f}, last ten {last:.2f}")
+assert last < 0.75 * losses[0]
 
 # %% [markdown] tags=["prove"]
 # Knowing nothing means nine equal probabilities, and minus the log of 1/9 is the log of 9. Random weights are not exactly undecided, they prefer some class by chance, and pay a little more.
