@@ -2,8 +2,9 @@
 
 He et al. 2016, table 1, in the form every library uses ("v1.5": a bottleneck's stride stands in its 3x3 convolution, not in
 the first 1x1). A stage's stride can be traded for dilation (Yu and Koltun 2016; Chen et al. 2017): output stride 16 dilates
-the last stage, 8 the last two. The *first* block of a dilated stage keeps the dilation of the stage before, which is
-torchvision's convention; other libraries dilate all blocks alike, with the same weights and other outputs.
+the last stage, 8 the last two. The layer that gives up its stride keeps the rate of the stage before, and the new rate begins
+behind it: so the map is the dense version of the strided one, with the same weights. This is torchvision's convention; other
+libraries dilate the whole stage alike, with the same weights and other outputs.
 
 Modules carry torchvision's names, so its weights load without a key map.
 """
@@ -20,11 +21,11 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, width: int, stride: int, dilation: int):
+    def __init__(self, inputs: int, width: int, stride: int, rates: tuple[int, int]):
         super().__init__()
-        self.conv1 = conv3x3(inputs, width, stride, dilation)
+        self.conv1 = conv3x3(inputs, width, stride, rates[0])
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, 1, dilation)
+        self.conv2 = conv3x3(width, width, 1, rates[1])
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = shortcut(inputs, width, stride)
 
@@ -39,12 +40,12 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, inputs: int, width: int, stride: int, dilation: int):
+    def __init__(self, inputs: int, width: int, stride: int, rates: tuple[int, int]):
         super().__init__()
         outputs = width * self.expansion
         self.conv1 = nn.Conv2d(inputs, width, kernel_size=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, stride, dilation)
+        self.conv2 = conv3x3(width, width, stride, rates[0])
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, outputs, kernel_size=1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
@@ -85,6 +86,7 @@ class ResNet(nn.Module):
         self.output_stride = output_stride
         self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         self.channels = [width]
         dilation, reached = 1, 4  # the stride reached so far: stem 2, pooling 2
         inputs = width
@@ -95,7 +97,8 @@ class ResNet(nn.Module):
             reached *= stride
             blocks = []
             for i in range(depth):
-                blocks.append(block(inputs, width * 2**stage, *((stride, previous) if i == 0 else (1, dilation))))
+                step, before = (stride, previous) if i == 0 else (1, dilation)
+                blocks.append(block(inputs, width * 2**stage, step, (before, dilation)))
                 inputs = width * 2**stage * block.expansion
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             self.channels.append(inputs)
@@ -112,7 +115,7 @@ class ResNet(nn.Module):
         """
         check_images(self, images, 3)
         maps = [F.relu(self.bn1(self.conv1(images)))]
-        x = F.max_pool2d(maps[0], kernel_size=3, stride=2, padding=1)
+        x = self.maxpool(maps[0])
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
             maps.append(x)
