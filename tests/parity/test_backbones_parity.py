@@ -5,6 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
+from course_lib import ops
 from course_lib.models import ResNet
 
 
@@ -20,10 +21,10 @@ def randomize(model, seed=0):
     return model.double().eval()
 
 
-def dilate(block, stride, dilation):
-    """torchvision has no dilated basic blocks: set its convolutions by hand, as its bottlenecks do."""
-    block.conv1.stride, block.conv1.dilation, block.conv1.padding = (stride,) * 2, (dilation,) * 2, (dilation,) * 2
-    block.conv2.dilation, block.conv2.padding = (dilation,) * 2, (dilation,) * 2
+def dilate(block, stride, before, behind):
+    """torchvision has no dilated basic blocks: set its convolutions by hand, the new rate behind the stride that went."""
+    block.conv1.stride, block.conv1.dilation, block.conv1.padding = (stride,) * 2, (before,) * 2, (before,) * 2
+    block.conv2.dilation, block.conv2.padding = (behind,) * 2, (behind,) * 2
     if block.downsample is not None:
         block.downsample[0].stride = (stride,) * 2
 
@@ -37,7 +38,7 @@ def reference(name, output_stride):
     for stage, dilated in zip((model.layer3, model.layer4), replaced, strict=True):
         previous, dilation = dilation, dilation * (2 if dilated else 1)
         for i, block in enumerate(stage):
-            dilate(block, 2 if i == 0 and not dilated else 1, previous if i == 0 else dilation)
+            dilate(block, 2 if i == 0 and not dilated else 1, previous if i == 0 else dilation, dilation)
     return randomize(model)
 
 
@@ -62,6 +63,19 @@ def test_features_and_logits_equal_torchvision(name, output_stride):
     for ours, theirs in zip(net.features(images), expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
     torch.testing.assert_close(net(images), oracle(images), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("output_stride", [16, 8])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+@torch.no_grad()
+def test_a_dilated_net_is_the_dense_version_of_the_strided_one(name, output_stride):
+    strided = randomize(ResNet(name, width=8, num_classes=None))
+    images = torch.randn(2, 3, 97, 66, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    dense = ResNet(name, width=8, num_classes=None, output_stride=output_stride).double().eval()
+    dense.load(strided.state_dict())
+    step = 32 // output_stride
+    torch.testing.assert_close(dense(images)[..., ::step, ::step], strided(images), rtol=0, atol=1e-9)
+    torch.testing.assert_close(ops.dilated(strided, output_stride)(images), dense(images), rtol=0, atol=1e-9)
 
 
 @torch.no_grad()
