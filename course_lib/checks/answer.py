@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from course_lib.checks.deadline import Overtime, deadline
 from course_lib.grading.plain import Rejected, plain
 from course_lib.grading.wire import Through
 
+LIMIT = 10.0  # seconds that one call may take
 MAX_PRINTED = 4000  # characters kept of what an answer prints
 _FOLDERS = [Path(__file__).parents[1], *(Path(sysconfig.get_paths()[key]) for key in ("stdlib", "purelib", "platlib"))]
 _NOT_THEIRS = tuple({str(folder) for folder in _FOLDERS} | {str(folder.resolve()) for folder in _FOLDERS})
@@ -52,10 +54,10 @@ class Printed(io.TextIOBase):
 
 
 class Log:
-    """What happened in all calls of one answer: prints, seconds, and how many returned `...`, the mark of a stub."""
+    """What happened in all calls of one answer: prints, seconds, how many returned `...` (a stub), whether one was stopped."""
 
     def __init__(self):
-        self.printed, self.seconds, self.calls, self.stubs = Printed(), 0.0, 0, 0
+        self.printed, self.seconds, self.calls, self.stubs, self.endless = Printed(), 0.0, 0, 0, False
 
     @contextlib.contextmanager
     def calling(self):
@@ -68,6 +70,7 @@ class Log:
                 contextlib.redirect_stderr(self.printed),
                 torch.enable_grad(),
                 np.errstate(),
+                deadline(LIMIT),
             ):
                 yield
         finally:
@@ -90,11 +93,18 @@ class Answer:
         target = unwrapped(self._answer)
         given = _named(target, args, kwargs)
         args, kwargs = plain(args), plain(kwargs)
+        if self._log.endless:
+            raise Failed("not tried: an earlier call had to be stopped")
         try:
             with self._log.calling():
                 result = self._answer(*args, **kwargs)
         except KeyboardInterrupt:
             raise
+        except Overtime as error:
+            self._log.endless = True
+            raise Failed(
+                f"it still ran after {LIMIT:.0f} s and was stopped{_place(error)}: does the loop end?", given
+            ) from None
         except Rejected as error:  # behind the wire
             raise Failed(f"what it returned cannot be compared: {error}", given) from None
         except BaseException as error:  # SystemExit too: an answer must not end the notebook
@@ -149,7 +159,11 @@ def crash(error: BaseException) -> str:
         message = str(error).strip().split("\n")[0][:300]
     except BaseException:  # a message may raise in its turn
         message = ""
-    words = f"it stopped with {type(error).__name__}" + (f": {message}" if message else "")
+    return f"it stopped with {type(error).__name__}" + (f": {message}" if message else "") + _place(error)
+
+
+def _place(error: BaseException) -> str:
+    """The last line of the learner's that ran: " in line 3, `while queue:`", or nothing."""
     frame, place = error.__traceback__, ""
     for _ in range(100_000):
         if frame is None:
@@ -159,7 +173,7 @@ def crash(error: BaseException) -> str:
             line = linecache.getline(code.co_filename, frame.tb_lineno, frame.tb_frame.f_globals).strip()
             place = f" in line {frame.tb_lineno}" + (f", `{line[:120]}`" if line else "")
         frame = frame.tb_next
-    return words + place
+    return place
 
 
 def unattempted(answer) -> bool:
