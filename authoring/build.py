@@ -57,33 +57,55 @@ def badge(address: str, release: str, relative: str) -> str:
 
 
 def bootstrap(address: str, release: str) -> str:
-    """The code cell that makes a fresh Colab machine ready: the course at this release, and only what Colab lacks."""
-    folder = "/content/" + address.rsplit("/", 1)[1]
+    """The code cell that makes a fresh Colab machine ready: the course at this release, and only what Colab lacks.
+
+    The course is cloned into the folder where the kernel started, which is /content on Colab.
+    """
     return dedent(f"""\
-        # On Colab this fetches the course ({release}). Anywhere else it does nothing.
+        # @title Fetch the course ({release}): run this first on Colab; anywhere else it does nothing
+        import importlib
         import importlib.util
         import os
         import subprocess
         import sys
 
         if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:
-            if not os.path.exists("{folder}"):
-                clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "{release}"]
-                subprocess.run([*clone, "{address}", "{folder}"], check=True)
+            folder = os.path.abspath("{address.rsplit("/", 1)[1]}")
+            if not os.path.exists(folder):
+                clone = ["git", "clone", "--quiet", "-c", "advice.detachedHead=false", "--depth", "1"]
+                subprocess.run([*clone, "--branch", "{release}", "{address}", folder], check=True)
             wanted = {COLAB_PACKAGES!r}
             missing = [name for name in wanted if importlib.util.find_spec(name) is None]
             install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            subprocess.run([*install, *missing, "-e", "{folder}"], check=True)
-            sys.path.insert(0, "{folder}")  # Python reads the editable install only when it starts
+            subprocess.run([*install, *missing, "-e", folder], check=True)
+            sys.path.insert(0, folder)  # Python reads the editable install only when it starts
+            importlib.invalidate_caches()
         """).rstrip()
 
 
+def points_note(relative: str) -> str:
+    """What a learner on Colab must know about points: a paragraph for an exercise, "" elsewhere."""
+    if not relative.startswith("exercises/"):
+        return ""
+    return dedent("""
+
+        On Colab your points vanish with its machine. After your last check, `scorebook.export()` sends them to your computer as a
+        file; on the next machine `scorebook.import_()` asks for that file and adds them again. Both need
+        `from course_lib.grading import scorebook`.""")
+
+
 def add_colab(cells: list, address: str, release: str, relative: str) -> list:
-    """Badge after the title, bootstrap before the first code cell."""
+    """Badge after the title, bootstrap before the first code cell; what JupyterLab folds, Colab folds too."""
     first_code = next((i for i, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
-    button = nbformat.v4.new_markdown_cell(badge(address, release, relative), metadata={"tags": ["badge"]})
-    setup = nbformat.v4.new_code_cell(bootstrap(address, release), metadata={"tags": ["colab"]})
-    return [*cells[:1], button, *cells[1:first_code], setup, *cells[first_code:]]
+    text = badge(address, release, relative) + points_note(relative)
+    button = nbformat.v4.new_markdown_cell(text, metadata={"tags": ["badge"]})
+    folded = {"tags": ["colab"], "jupyter": {"source_hidden": True}}
+    setup = nbformat.v4.new_code_cell(bootstrap(address, release), metadata=folded)
+    cells = [*cells[:1], button, *cells[1:first_code], setup, *cells[first_code:]]
+    for cell in cells:
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            cell.metadata["cellView"] = "form"  # Colab's word for it; other front ends ignore it
+    return cells
 
 
 def add_citations(cells: list, entries: dict) -> list:

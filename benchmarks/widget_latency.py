@@ -11,7 +11,12 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-from course_lib.widgets import checkerboard_explorer, deconvolution_stepper
+from course_lib.widgets import (
+    checkerboard_explorer,
+    deconvolution_stepper,
+    dilation_explorer,
+    receptive_field_painter,
+)
 
 GOAL = 20.0
 CASES = {
@@ -23,6 +28,11 @@ CASES = {
     ),
     "explorer, 13×13 maps": (checkerboard_explorer(), "padding"),
     "explorer, kernel 1 to 8": (checkerboard_explorer(stride=3, values="random"), "kernel"),
+    "dilation, 9×9 map": (dilation_explorer(), "dilation"),
+    "dilation, 65×65 map": (dilation_explorer(kernel=5, size=65), "dilation"),
+    "painter, 3 layers": (receptive_field_painter(), "rate 1"),
+    "painter, 6 wide layers": (receptive_field_painter([(7, 1, 8)] * 5 + [(7, 1, 1)], size=129), "rate 6"),
+    "painter, 6 strided layers": (receptive_field_painter([(7, 4, 8)] * 6, size=129), "kernel 6"),
 }
 MEASURE = """async ([trait, moves]) => {
     const slider = document.querySelector(`input[data-trait="${trait}"]`);

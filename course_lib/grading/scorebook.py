@@ -12,6 +12,7 @@ import contextlib
 import json
 import math
 import os
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from pathlib import Path
 import platformdirs
 
 VERSION = 1
+EXPORTED = "course-points.json"  # where export writes and import_ looks if nothing else is said
 _EMPTY = {"version": VERSION, "exercises": {}}
 _LOCK_SECONDS = 3.0
 _MAX_BYTES = 8 << 20
@@ -49,18 +51,33 @@ def record(exercise: str, question: str, points: float, out_of: float) -> str:
     return _merge_into_file({exercise: {question: entry}}, add_attempts=True)
 
 
-def export(target) -> str:
-    """Copy the score book to a file of your choice, to take it to another machine. Returns one sentence."""
+def export(target=EXPORTED) -> str:
+    """Copy the score book to a file, to take it to another machine; on Colab the browser downloads it. Returns one sentence."""
     book, note = _load(path())
     try:
         _write(Path(target).expanduser(), book)
     except OSError as error:
         return f"Your points could not be written to {target}: {error.strerror or error}."
+    if "google.colab" in sys.modules:
+        from google.colab import files
+
+        files.download(str(Path(target).expanduser()))
     return note or f"Your points are in {target}; `scorebook.import_` reads them on another machine."
 
 
-def import_(source) -> str:
-    """Add the points of an exported file to the score book; of each question the better result stays. Returns one sentence."""
+def import_(source=None) -> str:
+    """Add the points of an exported file to the score book; of each question the better result stays. Returns one sentence.
+
+    Without a source it is course-points.json, which the browser asks for on Colab.
+    """
+    if source is None and "google.colab" in sys.modules:
+        from google.colab import files
+
+        try:
+            files.upload_file(EXPORTED)
+        except ValueError:
+            return "Nothing was imported: choose one file, the one that `scorebook.export` downloaded."
+    source = EXPORTED if source is None else source
     try:
         other = _parse(Path(source).expanduser())
     except (Unreadable, OSError) as error:

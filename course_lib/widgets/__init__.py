@@ -2,13 +2,22 @@
 
 from course_lib.widgets.checkerboard_explorer import CheckerboardExplorer, checkerboard_explorer
 from course_lib.widgets.deconvolution_stepper import DeconvolutionStepper, deconvolution_stepper
+from course_lib.widgets.dilation_explorer import DilationExplorer, dilation_explorer
+from course_lib.widgets.pixel_inspector import PixelInspector, pixel_inspector
 from course_lib.widgets.quiz import Quiz, quiz
+from course_lib.widgets.receptive_field_painter import ReceptiveFieldPainter, receptive_field_painter
 
 __all__ = [
     "CheckerboardExplorer",
     "DeconvolutionStepper",
+    "DilationExplorer",
+    "PixelInspector",
     "Quiz",
+    "ReceptiveFieldPainter",
     "checkerboard_explorer",
     "deconvolution_stepper",
+    "dilation_explorer",
+    "pixel_inspector",
     "quiz",
+    "receptive_field_painter",
 ]

@@ -96,40 +96,57 @@ def test_a_failed_write_leaves_the_old_notebook(edit, root, monkeypatch):
 def test_badge_and_bootstrap_only_with_an_address(built, root):
     assert "colab.research" not in str(built("lessons/07_sample.ipynb"))
     (root / "pyproject.toml").write_text('[tool.course]\nrepository = "https://github.com/someone/course.git"\n')
-    for name in ("lessons/07_sample.ipynb", "exercises/07_sample.ipynb"):
+    for name in ("lessons/07_sample.ipynb", "exercises/07_sample.ipynb", "solutions/07_sample.ipynb"):
         cells = built(name).cells
         target = f"https://colab.research.google.com/github/someone/course/blob/v1.2.3/{name}"
         assert cells[1].source.startswith("[![Open this notebook in Colab](")
         assert f"]({target})" in cells[1].source
+        assert ("scorebook.export()" in cells[1].source) == name.startswith("exercises")
         first = next(cell for cell in cells if cell.cell_type == "code")
         assert first.metadata.tags == ["colab"]
         assert first.source == build.bootstrap("https://github.com/someone/course", "v1.2.3")
 
 
-def test_bootstrap_on_colab_and_elsewhere(monkeypatch):
+def test_what_jupyterlab_folds_is_folded_on_colab_too(built, edit, root):
+    edit("lessons/07_sample.py", "# %%\nimport math", '# %% jupyter={"source_hidden": true}\nimport math')
+    assert "cellView" not in str(built("lessons/07_sample.ipynb"))
+    (root / "pyproject.toml").write_text('[tool.course]\nrepository = "https://github.com/someone/course"\n')
+    code = [cell for cell in built("lessons/07_sample.ipynb").cells if cell.cell_type == "code"]
+    folded = [cell for cell in code if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert [cell.source.split("\n")[0][:20] for cell in folded] == ["# @title Fetch the c", "import math"]
+    assert folded == [cell for cell in code if cell.metadata.get("cellView") == "form"]
+    assert len(code) > 2
+
+
+def test_bootstrap_on_colab_and_elsewhere(monkeypatch, tmp_path):
     text, ran = build.bootstrap("https://github.com/someone/course", "v1.2.3"), []
     monkeypatch.setattr(subprocess, "run", lambda command, check: ran.append(command))
     exec(text, {})
     assert ran == []
 
+    monkeypatch.chdir(tmp_path)  # /content on Colab
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     monkeypatch.setattr(sys, "path", list(sys.path))
     lacking = {"course_lib", "pooch", "accelerate"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in lacking else object())
     exec(text, {})
     clone, install = ran
+    folder = str(tmp_path / "course")
     assert clone[:2] == ["git", "clone"]
-    assert clone[-2:] == ["https://github.com/someone/course", "/content/course"]
+    assert clone[-2:] == ["https://github.com/someone/course", folder]
     assert clone[clone.index("--branch") + 1] == "v1.2.3"
     assert clone[clone.index("--depth") + 1] == "1"
-    assert install[-4:] == ["accelerate", "pooch", "-e", "/content/course"]
+    assert install[-4:] == ["accelerate", "pooch", "-e", folder]
     assert "--no-deps" in install
-    assert sys.path[0] == "/content/course"
+    assert sys.path[0] == folder
     assert not {"torch", "torchvision", "numpy", "ipython", "ipywidgets"} & set(build.COLAB_PACKAGES)
 
-    lacking.clear()  # a second run finds the course
+    (tmp_path / "course").mkdir()  # an install that broke off is tried again without a second clone
     exec(text, {})
-    assert len(ran) == 2
+    assert ran[2:] == [install]
+    lacking.clear()  # and a second run of a finished one finds the course
+    exec(text, {})
+    assert len(ran) == 3
 
 
 def test_a_bad_address_is_named(root, capsys):
