@@ -11,14 +11,29 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
+from course_lib.datasets import Cells, Scenes
 from course_lib.widgets import (
     checkerboard_explorer,
     deconvolution_stepper,
     dilation_explorer,
+    pixel_inspector,
     receptive_field_painter,
+    watershed_explorer,
 )
 
 GOAL = 20.0
+
+
+def inspector(size: int, layer: str):
+    scenes = Scenes(17, size)
+    return pixel_inspector(*scenes[16], scenes, layer=layer)
+
+
+def watershed(size: int):
+    image, target = Cells(4, size, seed=3)[3]
+    return watershed_explorer(image, target["masks"], h=0)
+
+
 CASES = {
     "stepper, 7×7 output": (deconvolution_stepper(), "padding"),
     "stepper, zero insertion": (deconvolution_stepper(view="zeros"), "kernel"),
@@ -33,9 +48,17 @@ CASES = {
     "painter, 3 layers": (receptive_field_painter(), "rate 1"),
     "painter, 6 wide layers": (receptive_field_painter([(7, 1, 8)] * 5 + [(7, 1, 1)], size=129), "rate 6"),
     "painter, 6 strided layers": (receptive_field_painter([(7, 4, 8)] * 6, size=129), "kernel 6"),
+    "inspector, 96×96 panoptic": (inspector(96, "panoptic"), ["ArrowRight", "ArrowLeft"]),
+    "inspector, 96×96 components": (inspector(96, "components"), ["ArrowRight", "ArrowLeft"]),
+    "watershed, 96×96 h": (watershed(96), "h"),
+    "watershed, 96×96 water": (watershed(96), "level"),
 }
 MEASURE = """async ([trait, moves]) => {
-    const slider = document.querySelector(`input[data-trait="${trait}"]`);
+    const picture = document.querySelector(".cw-px");
+    const press = () => picture.dispatchEvent(new KeyboardEvent("keydown", { key: trait[turn++ % 2], bubbles: true }));
+    let turn = 0;
+    const slider = Array.isArray(trait) ? { min: 0, max: 1, value: 0, dispatchEvent: press }
+        : document.querySelector(`input[data-trait="${trait}"]`);
     const [low, high] = [Number(slider.min), Number(slider.max)];
     const painted = () => new Promise((done) => requestAnimationFrame(() => {
         const channel = new MessageChannel();  // its message comes after the painting of the frame
@@ -73,7 +96,7 @@ def main(moves: int) -> int:
             shown = [
                 f"{statistics.median(times):5.1f} ({statistics.quantiles(times, n=20)[-1]:5.1f})" for times in columns
             ]
-            print(f"{name:26} drawn {shown[0]}   on screen {shown[1]}")
+            print(f"{name:28} drawn {shown[0]}   on screen {shown[1]}")
             worst = max(worst, statistics.median(columns[1]))
             page.close()
         chromium.close()

@@ -1,12 +1,14 @@
 """The questions of exercise 03: kernels full of zeros, receptive fields, gaps, and two about networks (`dilated_networks`)."""
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.checks.answer import Failed
 from course_lib.checks.core import Property, Question
-from course_lib.checks.dilated_networks import make_dense_properties, seen_box_properties
+from course_lib.checks.dilated_networks import make_dense_properties, reworded, seen_box_properties
 
 
 def _noise(rng, *shape: int, dtype=torch.float32) -> Tensor:
@@ -218,6 +220,12 @@ def _field_mistakes() -> dict:
         "this start is the middle of the first window: asked is its first pixel, which may be negative": (
             lambda layers: tuple(int(value // 1) for value in middle(layers))
         ),
+        "this start is minus half the size: that holds only where every layer pads by half its extent; add up the paddings": (
+            lambda layers: (*_field(layers)[:2], -(_field(layers)[0] // 2))
+        ),
+        "the stride of the last layer is left out of the jump: neighboring output cells are that much farther apart": (
+            lambda layers: (_field(layers)[0], _field(layers[:-1])[1], _field(layers)[2])
+        ),
         "the order is (size, jump, start)": reordered(1, 0, 2),
         "the order is (size, jump, start); yours is (size, start, jump)": reordered(0, 2, 1),
     }
@@ -235,10 +243,17 @@ def _resnet50(dilations: tuple[int, ...] = (1, 1, 1, 1), strides: tuple[int, ...
     return layers
 
 
+def _with_names(why: str) -> str:
+    for item, name in enumerate(("size", "jump", "start")):
+        why = why.replace(f"item {item}:", f"the {name} is not right:")
+    return why
+
+
 def receptive_field_properties(student, rng):
     def claim(text, *stacks):
         cases = [{"layers": stack} for stack in stacks]
-        return Property(text, cases=cases, reference=_field, mistakes=FIELD_MISTAKES)
+        prop = Property(text, cases=cases, reference=_field, mistakes=FIELD_MISTAKES)
+        return reworded(prop, student, lambda failed: _with_names(failed.why))
 
     yield claim("plain layers: a 3x3 adds two pixels", [(3, 1, 0, 1)], [(3, 1, 0, 1), (5, 1, 0, 1)], [])
     yield claim(
@@ -293,6 +308,7 @@ def _touched(rates):
 def _laid_over(rates):
     size = 1 + 2 * sum(rates)
     seen = torch.zeros(size, size, dtype=torch.bool)
+    seen[size // 2, size // 2] = True
     for rate in rates:
         middle = torch.tensor([size // 2 - rate, size // 2, size // 2 + rate])
         seen[middle[:, None], middle] = True
@@ -305,6 +321,17 @@ def _plus(rates):
     for r in rates:
         shifts = [(r, r, r, r), (2 * r, 0, r, r), (0, 2 * r, r, r), (r, r, 2 * r, 0), (r, r, 0, 2 * r)]
         seen = torch.stack([F.pad(seen, shift) for shift in shifts]).any(0)
+    return seen
+
+
+def _while_it_is_read(rates):
+    """The map is shifted and changed in place at the same time."""
+    size = 1 + 2 * sum(rates)
+    seen = torch.zeros(size, size, dtype=torch.bool)
+    seen[size // 2, size // 2] = True
+    for rate in rates:
+        for shift in itertools.product((-rate, 0, rate), repeat=2):
+            seen |= seen.roll(shift, (0, 1))
     return seen
 
 
@@ -331,6 +358,7 @@ TOUCH_MISTAKES = {
     "these are 0.0 and 1.0: return truth values (bool)": lambda rates: _touched(rates).float(),
     "it is upside down: True stands for touched": lambda rates: ~_touched(rates),
     "the four corner taps are missing: a 3x3 kernel has nine": _plus,
+    "the map is changed while it is still being read: shift the map as it was before this layer": _while_it_is_read,
     "a rate that occurs twice is used once: every layer counts": lambda rates: _touched(sorted(set(rates))),
     "only the last layer is there": lambda rates: _touched(rates[-1:]),
     "only the first layer is there": lambda rates: _touched(rates[:1]),
@@ -345,7 +373,7 @@ def touched_properties(student, rng):
         return Property(text, cases=cases, reference=_touched, mistakes=TOUCH_MISTAKES)
 
     yield claim("one layer: nine taps", [1], [2], [4])
-    yield claim("equal rates leave holes: 2, 2, 2 touches 49 of 169 cells", [2, 2], [2, 2, 2], [4, 4], [3, 3, 3])
+    yield claim("equal rates leave holes: 2, 2, 2 touches 49 of 169 cells", [2, 2], [2, 2, 2], [4, 4], [2, 4, 4])
     yield claim("rates that fill the gaps: 1, 2, 5 touches all 289", [1, 2], [1, 2, 4], [1, 2, 5], [1, 1, 1])
     yield claim("holes near the border, rates in any order", [1, 4], [5, 1], [3, 1, 1], [2, 1, 7], [6, 2, 3])
     yield claim("without a layer the output cell is the input cell", [])

@@ -1,6 +1,5 @@
 """The two questions of exercise 03 that hand networks over: what a cell can see, and a stage without its strides."""
 
-import contextlib
 import copy
 import math
 
@@ -18,7 +17,7 @@ def _conv(c_in: int, c_out: int, kernel, **settings) -> nn.Conv2d:
     return skip_init(nn.Conv2d, c_in, c_out, kernel, **settings)  # draws no random numbers of the notebook
 
 
-def _up(c_in: int, c_out: int, kernel: int, **settings) -> nn.ConvTranspose2d:
+def _up(c_in: int, c_out: int, kernel, **settings) -> nn.ConvTranspose2d:
     return skip_init(nn.ConvTranspose2d, c_in, c_out, kernel, **settings)
 
 
@@ -35,6 +34,26 @@ def _network(rng, *layers: nn.Module) -> nn.Sequential:
 
 def _pair(value) -> tuple:
     return tuple(value) if isinstance(value, list | tuple) else (value, value)
+
+
+def _short(values: tuple) -> str:
+    return str(values[0]) if values[0] == values[1] else str(values)
+
+
+def _named(given: dict | None) -> str:
+    """The network of a failed case, to follow a message: " (network: Conv2d 3 stride 2 → ReLU → MaxPool2d 2 stride 2)"."""
+    if not given or "network" not in given:
+        return ""
+    words = []
+    for layer in given["network"]:
+        word = type(layer).__name__
+        if hasattr(layer, "kernel_size"):
+            word += f" {_short(_pair(layer.kernel_size))}"
+            for name, usual in (("stride", 1), ("padding", 0), ("dilation", 1)):
+                value = _short(_pair(getattr(layer, name)))
+                word += f" {name} {value}" if value != str(usual) else ""
+        words.append(f"{word} {layer.scale_factor:g}" if isinstance(layer, nn.Upsample) else word)
+    return f" (network: {' → '.join(words)})"
 
 
 def _windows(layer: nn.Module, axis: int) -> tuple[int, int, int, int]:
@@ -162,45 +181,47 @@ BOX_MISTAKES = {
 }  # fmt: skip
 
 
-def _box_words(got, want, given: dict, small: str, large: str) -> str | None:
-    """Why a box is not the wanted one, as far as can be told from it."""
-    whole = (0, 0, *given["shape"][1:])
-    if large is not LARGE and difference(got, whole) is None:
-        return f"the box is the whole picture: {large}"
-    for message, wrong in BOX_MISTAKES.items():
-        with contextlib.suppress(ValueError):  # a mistake may see nothing here
-            if difference(got, wrong(**given)) is None:
-                return message
-    if not (isinstance(got, list | tuple) and len(got) == 4 and all(type(value) is int for value in got)):
-        return None
-    if got[0] >= got[2] or got[1] >= got[3]:
-        return f"the box is empty: {small}"
-    if _union(got, want) == want:
-        return f"the box is too small: {small}"
-    if _union(got, want) == tuple(got):
-        return f"the box is too large: {large}"
-    return None
-
-
 SMALL = "some pixels that this cell can see are missing"
 LARGE = "it holds rows or columns that this cell can never see (is the gradient of another cell still in `.grad`?)"
 
 
 def _boxes(claim: str, student, cases: list[dict], small: str = SMALL, large: str = LARGE) -> Property:
     """The answer's box is the wanted one. small, large: what a box inside or around it comes from, in these cases."""
+    inner = Property(claim, cases=cases, reference=_seen, mistakes=BOX_MISTAKES)
+    return reworded(inner, student, lambda failed: _box_words(failed, small, large) + _named(failed.given))
+
+
+def reworded(inner: Property, student, words) -> Property:
+    """The same property, whose failures say words(failed) instead of failed.why."""
 
     def test():
-        for given in cases:
-            want = _seen(**given)
-            try:
-                got = student(**given)
-            except Failed as failed:
-                hint = "" if small is SMALL else f" (what is special here: {small})"
-                raise Failed(failed.why + hint, failed.given) from None
-            if why := difference(got, want):
-                raise Failed(_box_words(got, want, given, small, large) or why, given, got, want)
+        try:
+            inner.run(student)
+        except Failed as failed:
+            raise Failed(words(failed), failed.given, failed.got, failed.want) from None
 
-    return Property(claim, test=test)
+    return Property(inner.claim, test=test)
+
+
+def _box_words(failed: Failed, small: str, large: str) -> str:
+    """Why a box is not the wanted one, as far as can be told from it."""
+    got, want = failed.got, failed.want
+    if want is None:  # it crashed
+        return failed.why if small is SMALL else f"{failed.why} (what is special here: {small})"
+    if large is not LARGE and difference(got, (0, 0, *failed.given["shape"][1:])) is None:
+        return f"the box is the whole picture: {large}"
+    whole_numbers = isinstance(got, list | tuple) and len(got) == 4 and all(type(value) is int for value in got)
+    if failed.why in BOX_MISTAKES or not whole_numbers:
+        return failed.why
+    if got[0] >= got[2] or got[1] >= got[3]:
+        return f"the box is empty: {small}"
+    if _union(got, want) == tuple(want):
+        return f"the box is too small: {small}"
+    if _union(got, want) == tuple(got):
+        return f"the box is too large: {large}"
+    sides = zip(("top", "left", "bottom", "right"), got, want, strict=True)
+    why = "the box lies elsewhere: " + ", ".join(f"{side} is {x}, wanted {y}" for side, x, y in sides if x != y)
+    return why if small is SMALL else f"{why} ({small})"
 
 
 def seen_box_properties(student, rng):
@@ -221,10 +242,10 @@ def seen_box_properties(student, rng):
     yield _boxes(
         "strides, even kernels, cells anywhere up to the border",
         student,
-        case([_conv(1, 2, 4, stride=2)], (1, 13, 11), (1, 3))
+        case([_conv(1, 2, (4, 2), stride=2)], (1, 13, 11), (1, 3))
         + case(layers, (2, 20, 31), (0, 0), (1, 6), (3, 2))
         + case([_conv(1, 1, 3, stride=3), _conv(1, 2, 3, padding=1)], (1, 17, 14), (4, 1), (4, 3), (0, 2))
-        + case([_conv(1, 2, 3, padding=1, dilation=2), _conv(2, 1, 2, stride=2)], (1, 12, 15), (0, 2), (4, 6)),
+        + case([_conv(1, 2, 3, padding=1, dilation=2), _conv(2, 1, 2, stride=2)], (1, 12, 15), (0, 2), (4, 5)),
     )
     yield _boxes(
         "ReLUs that happen to be shut",
@@ -235,13 +256,13 @@ def seen_box_properties(student, rng):
     yield _boxes(
         "weights that happen to be 0",
         student,
-        case([_conv(1, 2, 5, padding=2), _conv(2, 1, 3)], (1, 12, 15), (4, 6), change=_blank),
+        case([_conv(1, 2, 5, padding=2), _conv(2, 1, (2, 3))], (1, 12, 15), (4, 6), (0, 9), change=_blank),
         "some weights are 0 by chance, and a 0 passes no gradient; with other weights the cell sees farther",
     )
     yield _boxes(
         "weights that happen to cancel",
         student,
-        case([_conv(1, 2, 3, padding=1), _conv(2, 2, 3)], (1, 10, 9), (3, 4), change=_opposite)
+        case([_conv(1, 2, 3, padding=1), _conv(2, 2, (3, 2))], (1, 10, 9), (3, 4), change=_opposite)
         + case([_conv(1, 2, 3, padding=1), _conv(2, 1, 1)], (1, 10, 9), (3, 4), change=_twins),
         "with these weights the gradients of two channels are each other's negative, and their sum is 0; other weights would not cancel",
     )
@@ -264,9 +285,10 @@ def seen_box_properties(student, rng):
     yield _boxes(
         "networks that grow again: even and odd cells differ",
         student,
-        case([_up(2, 2, 3, stride=2, padding=1), _conv(2, 1, 1)], (2, 8, 9), (6, 7), (7, 6), (14, 0))
+        case([_up(2, 2, (3, 2), stride=2), _conv(2, 1, 1)], (2, 8, 9), (6, 9), (7, 4), (16, 0))
         + case(layers, (1, 14, 19), (5, 8), (6, 8), (0, 17))
         + case([_conv(1, 2, 2, stride=2), _up(2, 1, 4, stride=2, padding=1)], (1, 12, 17), (4, 4), (5, 9)),
+        "size and jump of a chain that only shrinks do not describe a layer that makes its map larger",
     )
 
 
@@ -383,10 +405,6 @@ def _state_fault(network, dense) -> str | None:
     return None
 
 
-def _short(values: tuple) -> str:
-    return str(values[0]) if values[0] == values[1] else str(values)
-
-
 def _listed(strides: list[int]) -> str:
     return " and ".join(str(stride) for stride in strides if stride > 1)
 
@@ -401,6 +419,8 @@ def _two_networks(student, given: dict) -> tuple[nn.Module, nn.Module]:
         raise Failed("it returned one network: return the pair (network, dense), the given one and the new one", given)
     if not isinstance(got, list | tuple) or len(got) != 2 or not all(isinstance(item, nn.Sequential) for item in got):
         raise Failed("return the pair (network, dense), both of them nn.Sequential", given)
+    if _same(got[1], given["network"]) and not _same(got[0], given["network"]):
+        raise Failed("the pair is the wrong way round: the given network comes first, the new one second", given)
     return got
 
 
@@ -436,10 +456,11 @@ def _dense_maps(claim: str, student, rng, *cases: tuple[list[nn.Module], tuple[i
                     or _state_fault(network, dense)
                     or f"dense(x)[..., ::{stride}, ::{stride}] is not network(x): {why}"
                 )
-                raise Failed(f"{why} (for {_line(network)})", given, _plane(got), _plane(old))
+                below = f"below: dense(x)[0, 0, ::{stride}, ::{stride}] and network(x)[0, 0]"
+                raise Failed(f"{why}{_named(given)}; {below}", given, _plane(got), _plane(old))
             if why := difference(out, want, 1e-9, "any"):
                 why = f"the cells that the old map has are right, but those between are not the old network's answers there: {why}"
-                raise Failed(why, given, _plane(out), _plane(want))
+                raise Failed(f"{why}{_named(given)}", given, _plane(out), _plane(want))
 
     return Property(claim, test=test)
 
@@ -450,20 +471,6 @@ def _channels(layers) -> int:
 
 def _plane(maps: Tensor) -> Tensor:
     return maps[0, 0] if maps.numel() else maps
-
-
-def _line(network) -> str:
-    """A network in one line: "Conv2d 3 stride 2, ReLU, MaxPool2d 2 stride 2"."""
-    words = []
-    for layer in network:
-        word = type(layer).__name__
-        if _is_window(layer):
-            word += f" {_short(_pair(layer.kernel_size))}"
-            for name, usual in (("stride", 1), ("padding", 0), ("dilation", 1)):
-                value = _short(_pair(getattr(layer, name)))
-                word += f" {name} {value}" if value != str(usual) else ""
-        words.append(word)
-    return ", ".join(words)
 
 
 def make_dense_properties(student, rng):
@@ -526,11 +533,9 @@ def make_dense_properties(student, rng):
     yield Property("it has the weights and statistics of the old network, of the same shapes", test=keeps_its_weights)
 
     def leaves_the_old_alone():
-        first, second = _two_networks(student, given)
+        first, _ = _two_networks(student, given)
         if _same(first, network):
             return
-        if _same(second, network):
-            raise Failed("the pair is the wrong way round: the given network comes first", given)
         if _strides(first) != _strides(network):
             why = "the given network has lost its stride too: a new nn.Sequential holds the same layers, so make a deep copy first"
             raise Failed(why, given)

@@ -97,6 +97,12 @@ BOX_MISTAKES = {
         lambda a, b: _intersection(a, b) / _areas(a, b)[1]
     ),
     "this is the intersection: divide it by the union": _intersection,
+    "this is Dice, twice the intersection over the two areas together: IoU divides by the union": (
+        lambda a, b: torch.nan_to_num(2 * _intersection(a, b) / sum(_areas(a, b)))
+    ),
+    "this is one number, for the first box of a and of b: every box of a meets every box of b": (
+        lambda a, b: ops.box_iou(a, b)[0, 0]
+    ),
     "this compares box i of a with box i of b only: every box of a meets every box of b": (
         lambda a, b: torch.stack([ops.box_iou(a[i : i + 1], b[i : i + 1])[0, 0] for i in range(min(len(a), len(b)))])
     ),
@@ -106,7 +112,7 @@ BOX_MISTAKES = {
 
 def pairwise_iou_properties(student, rng):
     yield Property(
-        "2×2 pixels and 2×3 pixels that share one pixel: 1/9",
+        "2×2 pixels and 2×3 pixels that share one pixel, and other single pairs",
         cases=[
             {"a": _boxes([0, 0, 2, 2]), "b": _boxes([1, 1, 3, 4])},
             {"a": _boxes([3, 1, 7, 3]), "b": _boxes([5, 0, 6, 4])},
@@ -155,6 +161,8 @@ def pairwise_iou_properties(student, rng):
     def exact():
         got, want = student(**given), ops.box_iou(**given)
         if why := difference(got, want, 0.05, "any"):
+            if difference(got, want * 0, 0, "any") is None:
+                why = "they are 0; corners need not be whole numbers, so do not round them and do not count pixels"
             raise Failed(f"the values are not right yet: {why}", given, got, want)
         if got.dtype != torch.float64:
             raise Failed(f"it returned {str(got.dtype)[6:]}; for float64 boxes it must be float64", given, got, want)
@@ -322,6 +330,13 @@ def which_tasks_properties(student, rng):
     yield judged("sixty random annotations", *[_random_annotation(rng) for _ in range(60)])
 
 
+def _drawing(masks: Tensor, labels: Tensor, things) -> str:
+    """The segments in words, their rows parted by slashes."""
+    rows = ["/".join("".join(".#"[pixel] for pixel in row) for row in mask) for mask in masks.int().tolist()]
+    drawn = ", ".join(f"`{label}: {mask}`" for label, mask in zip(labels.tolist(), rows, strict=True))
+    return f"The things are {', '.join(map(str, things))}; the segments: {drawn or 'none'}"
+
+
 def _compare_verdicts(got, case: dict) -> None:
     """Raise Failed at the first task that is judged otherwise, with the reason for the right verdict."""
     wanted = verdicts(**case)
@@ -330,7 +345,7 @@ def _compare_verdicts(got, case: dict) -> None:
         why = "return a dict with the keys 'semantic', 'instance' and 'panoptic', and a truth value for each"
         raise Failed(why, case, got, want)
     for task, (verdict, why) in wanted.items():
-        answer = as_array(got[task])
+        answer, why = as_array(got[task]), f"{why}. {_drawing(**case)}"
         if answer is None or answer.ndim or answer.dtype.kind != "b":
             raise Failed(f"{task!r} must be True or False; it is {brief(got[task])}", case, got, want)
         if bool(answer) != verdict:

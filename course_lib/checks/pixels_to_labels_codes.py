@@ -12,8 +12,8 @@ VOID, PER_CLASS = 255, 1000
 WEIGHTS = (1, 256, 65536)  # of R, G and B
 
 
-def _convert(maps, source, target, per_class=PER_CLASS, weights=WEIGHTS):
-    """The reference; per_class and weights can be set wrongly to make a mistake."""
+def _convert(maps, source, target, per_class=PER_CLASS, weights=WEIGHTS, byte=256):
+    """The reference; per_class, weights and byte can be set wrongly to make a mistake."""
     if source == "pair":
         classes, instances = maps.long().unbind(-3)
         ids = classes * per_class + instances
@@ -24,7 +24,7 @@ def _convert(maps, source, target, per_class=PER_CLASS, weights=WEIGHTS):
     if target == "pair":
         return torch.stack([ids // per_class, ids % per_class], -3)
     if target == "rgb":
-        return torch.stack([ids // max(weight, 1) % 256 * (weight > 0) for weight in weights], -3).to(torch.uint8)
+        return torch.stack([ids // max(weight, 1) % byte * (weight > 0) for weight in weights], -3).to(torch.uint8)
     return ids
 
 
@@ -59,9 +59,10 @@ def _stacked_first(maps, source, target):
 
 
 def _unpacked_first(maps, source, target):
-    if len(maps) != {"pair": 2, "rgb": 3}.get(source):
+    parts = {"pair": 2, "rgb": 3}[source]
+    if len(maps) < parts:
         raise ValueError
-    return _convert(maps.movedim(0, -3), source, target)
+    return _convert(maps[:parts].movedim(0, -3), source, target)
 
 
 def _stacked_and_unpacked_first(maps, source, target):
@@ -74,6 +75,12 @@ def _stacked_and_unpacked_first(maps, source, target):
 
 def _channels_last(maps, source, target):
     return _convert(maps, source, target).movedim(-3, -1)
+
+
+def _channels_read_last(maps, source, target):
+    if source != "rgb" or maps.shape[-1] != 3:
+        raise ValueError
+    return _convert(maps.movedim(-1, -3), source, target)
 
 
 def _float_division(maps, source, target):
@@ -112,6 +119,12 @@ PANOPTIC_MISTAKES = {
     "a batch may come first: the parts lie along dim -3, counted from the end; yours are taken along dim 0": _unpacked_first,
     "a batch may come first: the parts lie along dim -3, counted from the end, on the way in and out": _stacked_and_unpacked_first,
     "the channels come before height and width: (..., 3, H, W)": _channels_last,
+    "the channels of the picture come before height and width: (..., 3, H, W); these are read from the last dimension": (
+        _channels_read_last
+    ),
+    "a byte has 256 values, 0 to 255: the weights are 1, 256 and 256 * 256": (
+        lambda maps, source, target: _convert(maps, source, target, weights=(1, 255, 255**2), byte=255)
+    ),
 }
 
 
@@ -257,7 +270,7 @@ def _dtype(dtype):
 
 
 MASK_MISTAKES = {
-    "the mask is read row by row; COCO goes down the first column, then down the second": _row_major,
+    "this goes along the rows; COCO goes down the first column, then down the second": _row_major,
     "the first count is for zeros, always: where the first pixel is set, it is 0": _first_run_first,
     "zeros and ones are exchanged: the first count is for zeros": _ones_exchanged,
     "there is a 0 in front although the first pixel is not set: the first count is the number of zeros before the first one": (
@@ -278,7 +291,13 @@ MASK_MISTAKES = {
         _counts(lambda counts: [sum(counts[: i + 1]) for i in range(len(counts))])
     ),
     "every count is one too small: a run of one pixel has length 1": _counts(lambda counts: [n - 1 for n in counts]),
+    "a run that begins has the length 1 already, for the pixel with which it begins": (
+        _counts(lambda counts: counts[:1] + [n - 1 for n in counts[1:]])
+    ),
     "counts is a list of ints, not a tensor": _counts(torch.tensor),
+    "return a dict with the keys 'size' and 'counts', not the counts alone": (
+        lambda value, to: _counts(list)(value, to)["counts"]
+    ),
     "size is [height, width], in this order": _size_exchanged,
     "the mask lies on its side: the pixels come column by column, so reshape to (width, height) and transpose": (
         _masks(lambda flat, height, width: flat.view(width, height))

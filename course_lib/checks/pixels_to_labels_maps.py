@@ -113,6 +113,13 @@ def _anything_goes(volume, num_boxes, num_classes):
     return _read(volume, num_boxes, num_classes)
 
 
+def _by_divisibility(volume, num_boxes, num_classes):
+    """Class scores of their own wherever the depth can be divided by the number of boxes."""
+    if volume.shape[-1] % num_boxes == 0:
+        return _with_own_scores(volume, num_boxes, num_classes)
+    return _anything_goes(volume, num_boxes, num_classes)
+
+
 def _parts_exchanged(volume, num_boxes, num_classes):
     return _read(volume, num_boxes, num_classes)[::-1]
 
@@ -131,6 +138,7 @@ VOLUME_MISTAKES = {
     "this depth is num_boxes * (5 + num_classes): every box brings its own class scores, as with anchors": _refuses_own,
     "this depth is 5 * num_boxes + num_classes: the boxes of a cell share one vector of class scores": _refuses_shared,
     "the depth fits neither layout: return None": _anything_goes,
+    "that num_boxes divides the depth proves nothing, 5 * 5 + 20 is a multiple of 5 too: compare it with both formulas": _by_divisibility,
     "box stands after box: reshape the depth to (num_boxes, numbers per box), not the other way round": _interleaved,
     "the confidence is the fifth number of a box: x, y, width, height, confidence": _confidence_first,
     "the class scores come last, after the numbers of the boxes": _classes_first,
@@ -138,6 +146,9 @@ VOLUME_MISTAKES = {
     "the class scores are used as they are, without a softmax": _softmax,
     "the scores have an axis of boxes here too: (..., num_boxes, num_classes), since every box has its confidence": _one_vector_per_cell,
     "every box has class scores of its own here: these come from the last box": _last_vector_for_all,
+    "the numbers are used as they are, without a sigmoid": (
+        lambda volume, num_boxes, num_classes: _read(volume.sigmoid(), num_boxes, num_classes)
+    ),
     "a box is x, y, width, height: the confidence goes into the scores": _five_numbers,
     "the second part has one score per class: confidence times class scores": _confidence_alone,
     "the parts are exchanged: boxes first, then scores": _parts_exchanged,
@@ -217,6 +228,8 @@ def _explain(got: tuple, classes: Tensor, connectivity: int) -> str | None:
     want, count = _components(classes, connectivity)
     labels, numbers = got
     inside = classes != 0
+    if torch.equal(labels, classes) and not torch.equal(labels, want):
+        return "these are the classes themselves: two objects of one class that lie apart need two numbers"
     if (labels[~inside] != 0).any():
         return f"{_place((labels != 0) & ~inside)} is background, class 0: its label is 0"
     if (labels[inside] == 0).any():
@@ -247,8 +260,7 @@ def _joined(pixels: Tensor, together: Tensor, classes: Tensor, want: Tensor, con
     by_corners = ops.connected_components(torch.where(pixels, classes, 0), 8)[1]
     if connectivity == 4 and by_corners < len(together):
         return "with connectivity 4, pixels that touch only at a corner are not neighbors"
-    rows, columns = pixels.any(1), pixels.any(0)
-    if (rows[0] and rows[-1]) or (columns[0] and columns[-1]):
+    if _meet(pixels[:, 0], pixels[:, -1]) or _meet(pixels[0], pixels[-1]):
         return (
             "parts at opposite borders are one component here: the picture does not wrap around. Python takes index -1 for "
             "the last row or column, and in a flattened map the end of a row touches the next row's start"
@@ -256,13 +268,19 @@ def _joined(pixels: Tensor, together: Tensor, classes: Tensor, want: Tensor, con
     return f"{len(together)} components have one number; no path of neighbors joins them"
 
 
+def _meet(border: Tensor, opposite: Tensor) -> bool:
+    """Whether pixels of two borders would be neighbors, or nearly so, if the borders touched."""
+    near = torch.nn.functional.pad(opposite.float(), (1, 1)).unfold(0, 3, 1).amax(-1)
+    return bool((border & (near > 0)).any())
+
+
 def _torn(component: Tensor, parts: Tensor, classes: Tensor, connectivity: int) -> str:
     by_edges = ops.connected_components(component, 4)[1]
     if connectivity == 8 and by_edges > 1:
         return "with connectivity 8, pixels that touch at a corner are neighbors"
     return (
-        f"one component carries {len(parts)} numbers, {parts[0]} and {parts[1]} among them: go on until no pixel of it has an "
-        "unnumbered neighbor; parts that meet later, as in a U, are one"
+        f"one component carries {len(parts)} numbers, {parts[0]} and {parts[1]} among them: go on until none of its pixels has an "
+        f"unnumbered neighbor, on any of the {connectivity} sides; parts that meet later, as in a U, are one"
     )
 
 

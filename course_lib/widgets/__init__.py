@@ -6,6 +6,7 @@ from course_lib.widgets.dilation_explorer import DilationExplorer, dilation_expl
 from course_lib.widgets.pixel_inspector import PixelInspector, pixel_inspector
 from course_lib.widgets.quiz import Quiz, quiz
 from course_lib.widgets.receptive_field_painter import ReceptiveFieldPainter, receptive_field_painter
+from course_lib.widgets.watershed_explorer import WatershedExplorer, watershed_explorer
 
 __all__ = [
     "CheckerboardExplorer",
@@ -14,10 +15,12 @@ __all__ = [
     "PixelInspector",
     "Quiz",
     "ReceptiveFieldPainter",
+    "WatershedExplorer",
     "checkerboard_explorer",
     "deconvolution_stepper",
     "dilation_explorer",
     "pixel_inspector",
     "quiz",
     "receptive_field_painter",
+    "watershed_explorer",
 ]

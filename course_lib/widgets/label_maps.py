@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from course_lib.widgets.base import HERE, es_module
+from course_lib.widgets.drawing import write
 
 LARGEST = 256  # pixels along a side
 
@@ -72,3 +73,35 @@ def centers(labels: np.ndarray) -> dict[int, tuple[int, int, int]]:
         row, column = divmod(int(depth.argmax()), labels.shape[1])
         found[label] = (row, column, int(depth[row, column]))
     return found
+
+
+def pixels(ax, rgb: np.ndarray, corner: tuple[float, float], unit: float) -> None:
+    """Draw a picture (H, W, 3), 0 ... 255, on a `drawing.sheet`: its corner there, its pixels squares of `unit` inches."""
+    height, width = rgb.shape[:2]
+    limits = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim()}
+    extent = (corner[0], corner[0] + width * unit, corner[1] + height * unit, corner[1])
+    ax.imshow(
+        np.broadcast_to(rgb, (height, width, 3)).round().astype(np.uint8),
+        extent=extent,
+        interpolation="nearest",
+        aspect="auto",
+    )
+    ax.set(**limits)
+
+
+def lines(ax, edges: np.ndarray, corner: tuple[float, float], unit: float, *styles) -> None:
+    """Draw lines (n, points, 2) of (x, y) in pixels over such a picture, once for each style (color, width in points, dashes)."""
+    from matplotlib.collections import LineCollection
+
+    for color, width, dashes in styles:
+        places = np.asarray(edges) * unit + corner
+        ax.add_collection(LineCollection(places, colors=color, linewidths=width, linestyles=dashes, capstyle="butt"))
+
+
+def tag(ax, text: str, row: int, column: int, corner: tuple[float, float], unit: float) -> None:
+    """Write a word on the pixel (row, column) of such a picture."""
+    from matplotlib.patheffects import withStroke
+
+    rim = [withStroke(linewidth=2, foreground="black")]
+    style = {"ha": "center", "color": "white", "weight": "bold", "path_effects": rim}
+    write(ax, corner[0] + (column + 0.5) * unit, corner[1] + (row + 0.5) * unit, text, 8, **style)

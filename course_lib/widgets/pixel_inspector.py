@@ -13,12 +13,20 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from course_lib.plots.palettes import PETROFF10, SHADES
-from course_lib.plots.pictures import as_rgb
 from course_lib.widgets import pixel_facts
 from course_lib.widgets.base import BLUE, INK, VERMILLION, CourseWidget
 from course_lib.widgets.drawing import sheet, write
-from course_lib.widgets.label_maps import LARGEST, borders, centers, es_module_with_maps, pack, unpack
+from course_lib.widgets.label_maps import (
+    LARGEST,
+    borders,
+    centers,
+    es_module_with_maps,
+    lines,
+    pack,
+    pixels,
+    tag,
+    unpack,
+)
 
 LAYERS = ("image", "semantic", "instances", "panoptic", "components")
 ROWS = {"semantic": "class", "instances": "instance", "panoptic": "panoptic id", "components": "component"}
@@ -85,13 +93,13 @@ class PixelInspector(CourseWidget):
     def figure(self):
         scene, facts = self.scene(), self.facts()
         words = self.findings() if self.layer == "components" else []
-        lines = [line for sentence in words for line in textwrap.wrap(sentence, 122, subsequent_indent="   ")]
+        said = [line for sentence in words for line in textwrap.wrap(sentence, 122, subsequent_indent="   ")]
         height, width = self.size
         unit = 4.4 / max(height, width)
         tall = max(height * unit, 2.6)
-        figure, ax = sheet(9.6, tall + 0.75 + 0.2 * len(lines))
+        figure, ax = sheet(9.6, tall + 0.75 + 0.2 * len(said))
         write(ax, 0.2, 0.22, f"layer: {self.layer}", 9, weight="bold")
-        _picture(ax, scene, self, 0.2, 0.4, unit)
+        _picture(ax, scene, self, (0.2, 0.4), unit)
         left, top = width * unit + 0.45, 0.55
         for name, text in facts.items():
             weight = "bold" if name == ROWS.get(self.layer, self.layer) else "normal"
@@ -100,60 +108,43 @@ class PixelInspector(CourseWidget):
                 write(ax, left + 1, top, line, 9, weight=weight)
                 top += 0.2
             top += 0.1
-        for index, line in enumerate(lines):
+        for index, line in enumerate(said):
             write(ax, 0.2, tall + 0.6 + 0.2 * index, line, 9)
         return figure
 
 
-def _picture(ax, scene, inspector, left, top, unit) -> None:
+def _picture(ax, scene, inspector, corner, unit) -> None:
     """The layer in pixels of `unit` inches: colors, borders, numbers, the segment under the cursor, the cursor."""
-    from matplotlib.collections import LineCollection
-    from matplotlib.patheffects import withStroke
-
-    layer, (height, width) = inspector.layer, inspector.size
+    layer, (row, column) = inspector.layer, (inspector.row, inspector.column)
     segments = scene.segments(layer, inspector.connectivity)
-    extent = (left, left + width * unit, top + height * unit, top)
-    limits = ax.get_xlim(), ax.get_ylim()
-    ax.imshow(_colors(scene, layer, segments), extent=extent, interpolation="nearest", aspect="auto")
-    ax.set(xlim=limits[0], ylim=limits[1])
+    pixels(ax, _colors(scene, layer, segments), corner, unit)
 
     def draw(edges, *styles) -> None:
-        for color, linewidth, dash in styles:
-            places = np.array((left, top)) + unit * edges
-            ax.add_collection(
-                LineCollection(places, colors=color, linewidths=linewidth, linestyles=dash, capstyle="butt")
-            )
+        lines(ax, edges, corner, unit, *styles)
 
     if layer != "image":
         draw(borders(segments), (INK, 0.7, "-"))
     if layer == "components" and scene.objects:
         lost = borders(np.where(segments > 0, scene.owner, 0), within=segments)
         draw(lost, (INK, 1.6, "-"), ("white", 1.2, (0, (2, 2))))
-    if segments[inspector.row, inspector.column]:
-        inside = (segments == segments[inspector.row, inspector.column]).astype(int)
-        draw(borders(inside, outside=0), ("white", 3, "-"), (INK, 1.4, "-"))
-        if layer == "instances" and inspector.boxes is not None:
-            x1, y1, x2, y2 = inspector.boxes[segments[inspector.row, inspector.column] - 1]
-            corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)])
-            draw(corners[None], (INK, 1.6, "-"), ("white", 1.2, (0, (3, 3))))
-    x, y = inspector.column + 0.5, inspector.row + 0.5
-    square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
+    here = segments[row, column]
+    if here:
+        draw(borders((segments == here).astype(int), outside=0), ("white", 3, "-"), (INK, 1.4, "-"))
+    if here and layer == "instances" and scene.boxes is not None:
+        x1, y1, x2, y2 = scene.boxes[here - 1]
+        draw([[(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]], (INK, 1.6, "-"), ("white", 1.2, (0, (3, 3))))
+    square = [(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]
     for offsets in (square, [(0, -4), (0, -1)], [(0, 1), (0, 4)], [(-4, 0), (-1, 0)], [(1, 0), (4, 0)]):
-        draw(np.array((x, y)) + np.array(offsets)[None], ("white", 2.6, "-"), (VERMILLION, 1.3, "-"))
+        draw(np.array([offsets]) + np.array((column + 0.5, row + 0.5)), ("white", 2.6, "-"), (VERMILLION, 1.3, "-"))
     if layer in ("instances", "panoptic", "components"):
         for k, (r, c, _) in centers(segments if layer == "components" else scene.owner).items():
-            style = {
-                "ha": "center",
-                "color": "white",
-                "weight": "bold",
-                "path_effects": [withStroke(linewidth=2, foreground="black")],
-            }
-            tag = f"c{k}" if layer == "components" else f"#{scene.objects[k - 1][0]}"
-            write(ax, left + (c + 0.5) * unit, top + (r + 0.5) * unit, tag, 8, **style)
+            tag(ax, f"c{k}" if layer == "components" else f"#{scene.objects[k - 1][0]}", r, c, corner, unit)
 
 
 def _colors(scene, layer: str, segments: np.ndarray) -> np.ndarray:
     """The colors (H, W, 3) uint8 of a layer, as in the browser."""
+    from course_lib.plots.palettes import PETROFF10, SHADES
+
     if layer == "image":
         return scene.rgb
     if layer in ("instances", "components"):
@@ -181,6 +172,8 @@ def pixel_inspector(
     layer: where it starts, by default the richest that the target has; connectivity 4 or 8, of the components. The cursor starts on
     the largest object. ValueError for anything else.
     """
+    from course_lib.plots.pictures import as_rgb
+
     rgb = as_rgb(image)
     shape = rgb.shape[:2]
     if max(shape) > LARGEST:

@@ -113,7 +113,10 @@ export function fates(cells, label) {
   });
 }
 
-/** For each maximum of markers(dyn, shape, 0) an index into PALETTE: the color whose last user lies farthest away. A basin keeps it at every h. */
+/**
+ * For each maximum of markers(dyn, shape, 0) an index into PALETTE: the color whose nearest user
+ * so far lies farthest away. A basin keeps it at every h.
+ */
 export function basinColors(maxima, [, width]) {
   const places = [];
   maxima.label.forEach((k, i) => k && (places[k - 1] ??= [Math.floor(i / width), i % width]));

@@ -12,8 +12,7 @@ from itertools import count
 import numpy as np
 from scipy import ndimage
 
-from course_lib.plots.palettes import PETROFF10
-
+COLORS = 10  # of the palette
 SECOND = 0.2  # share of a true cell in a second region from which the cell counts as cut
 FATES = ("right", "merged", "cut", "lost")
 
@@ -75,13 +74,13 @@ def fates(cells: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def basin_colors(maxima: np.ndarray) -> np.ndarray:
-    """A color (n + 1,) int64, index into PETROFF10, for each maximum of `markers(distance, 0)`: each gets the color whose last user
-    lies farthest away, so that neighbors differ and a basin keeps its color at every h. Entry 0 is unused.
+    """A color (n + 1,) int64, index into the ten of PETROFF10, for each maximum of `markers(distance, 0)`: the one whose nearest user so
+    far lies farthest away, so that neighbors differ and a basin keeps its color at every h. Entry 0 is unused.
     """
     labels, first = np.unique(maxima, return_index=True)
     places = np.stack(np.divmod(first[labels > 0], maxima.shape[1]), 1)
     colors = np.zeros(len(places) + 1, np.int64)
-    nearest = np.empty(len(PETROFF10))
+    nearest = np.empty(COLORS)
     for k, place in enumerate(places):
         distances = ((places[:k] - place) ** 2).sum(1)
         nearest[:] = np.inf

@@ -50,33 +50,33 @@ export function flooded(S, D, water) {
 
 const shade = (S, i) => 226 - (126 * S.dist[i]) / S.deepest; // of dry land: deep is dark
 
-/** Terrain and water along one row: one bar per pixel, the basins in their colors, the surface of the water, the markers. */
+/** Terrain and water along one row: a bar per pixel, the basins in their colors, the water's surface, the markers, a ruler as long as h. */
 function section(S, D, row, water) {
   const width = S.shape[1];
-  const high = 0.26 * width;
-  const y = (height) => 0.02 * width + (-height / S.deepest) * high; // height 0 on top
-  const parts = [];
-  for (let c = 0; c < width; c++) {
-    const i = row * width + c;
-    const bar = (from, to, fill) => parts.push(`<rect x="${c}" width="1.03" y="${y(from)}" height="${y(to) - y(from)}" fill="rgb(${fill})"/>`);
-    bar(-S.dist[i], -1.06 * S.deepest, [150, 150, 154]);
-    if (S.dist[i] && D.label[i] && D.level[i] <= water) bar(water, -S.dist[i], D.color[D.label[i]]);
-  }
-  const steps = Array.from({ length: width }, (_, c) => `${c ? "V" : "M0 "}${y(-S.dist[row * width + c])}h1`);
-  parts.push(`<path d="${steps.join("")}"/><path class="cw-ws-water" d="M0 ${y(water)}h${width}"/>`);
-  for (let c = 0; c < width; c++)
-    if (D.marker[row * width + c]) parts.push(`<circle cx="${c + 0.5}" cy="${y(-S.dist[row * width + c])}" r="${width / 80}"/>`);
-  return { viewBox: `0 0 ${width} ${0.31 * width}`, content: parts.join("") };
+  const y = (height) => 0.02 * width - (0.24 * width * height) / S.deepest; // height 0 on top
+  const at = Array.from({ length: width }, (_, c) => row * width + c);
+  const bars = at.map((i, c) => {
+    const bar = (from, to, fill) => `<rect x="${c}" width="1" y="${y(from)}" height="${Math.max(y(to) - y(from), 0)}" fill="${fill}"/>`;
+    const wet = S.dist[i] && D.label[i] && D.level[i] <= water;
+    return bar(-S.dist[i], -1.08 * S.deepest, "#96969a") + (wet ? bar(water, -S.dist[i], `rgb(${D.color[D.label[i]]})`) : "");
+  });
+  const steps = at.map((i, c) => `${c ? "V" : "M0 "}${y(-S.dist[i])}h1`);
+  const surface = `<path d="${steps.join("")}"/><path class="cw-ws-water" d="M0 ${y(water)}h${width}"/>`;
+  const dots = at.map((i, c) => (D.marker[i] ? `<circle cx="${c + 0.5}" cy="${y(-S.dist[i])}" r="${width / 80}"/>` : ""));
+  const [x, tick] = [0.975 * width, 0.008 * width];
+  const ends = `M${x - tick} ${y(0)}h${2 * tick}M${x - tick} ${y(-D.h)}h${2 * tick}M${x} ${y(0)}V${y(-D.h)}`;
+  const ruler = `<path class="cw-px-rim" d="${ends}"/><path class="cw-px-line" d="${ends}"/>`;
+  return { viewBox: `0 0 ${width} ${y(-1.08 * S.deepest)}`, content: bars.join("") + surface + dots.join("") + ruler };
 }
 
 /** How many cells were right at each h tried so far: right is a Map from h. */
 function trail(right, now, total) {
-  const [x, y] = [(h) => 26 + 40 * h, (n) => 66 - (56 * n) / total];
+  const [x, y] = [(h) => 34 + 64 * h, (n) => 84 - (70 * n) / total];
   const label = (left, top, text, anchor) => `<text x="${left}" y="${top}" text-anchor="${anchor}">${text}</text>`;
-  const ticks = [0, 1, 2, 3, 4, 5].map((h) => label(x(h), 78, h === 5 ? "5 px" : h, "middle")).join("");
-  const numbers = label(22, 69, 0, "end") + label(22, y(total) + 3.5, total, "end");
-  const dots = [...right].map(([h, n]) => `<circle class="${h === now ? "cw-ws-here" : ""}" cx="${x(h)}" cy="${y(n)}" r="${h === now ? 4.5 : 3}"/>`);
-  const lines = `<path d="M26 66H230${[0, 1, 2, 3, 4, 5].map((h) => `M${x(h)} 66v3`).join("")}"/><path class="cw-ws-all" d="M26 ${y(total)}H230"/>`;
+  const ticks = [0, 1, 2, 3, 4, 5].map((h) => label(x(h), 100, h === 5 ? "5 px" : h, "middle")).join("");
+  const numbers = label(28, 88, 0, "end") + label(28, y(total) + 4, total, "end");
+  const dots = [...right].map(([h, n]) => `<circle class="${h === now ? "cw-ws-here" : ""}" cx="${x(h)}" cy="${y(n)}" r="${h === now ? 6 : 4}"/>`);
+  const lines = `<path d="M34 84H360${[0, 1, 2, 3, 4, 5].map((h) => `M${x(h)} 84v4`).join("")}"/><path class="cw-ws-all" d="M34 ${y(total)}H360"/>`;
   return lines + ticks + numbers + dots.join("");
 }
 
@@ -112,7 +112,7 @@ export function render({ model, el }) {
   const land = pixelPicture(S.shape, ["borders", "markers", "row"], {
     tabindex: 0, role: "slider", "aria-orientation": "vertical", "aria-label": "row of the cross-section", "aria-valuemin": 0, "aria-valuemax": height - 1,
   });
-  const result = pixelPicture(S.shape, ["borders", "right", "wrong"], { role: "img" });
+  const result = pixelPicture(S.shape, ["borders", "wrong"], { role: "img" });
   const drawing = (name) => {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("role", "img");
@@ -120,15 +120,16 @@ export function render({ model, el }) {
     return svg;
   };
   const [cross, chart] = [drawing("section"), drawing("trail")];
-  const captions = ["terrain (−distance), markers and water", "", truth ? "regions and the true cells" : "regions", "true cells that were right, at each h you tried"];
+  const captions = ["terrain (dark is deep) and markers", "", truth ? "regions and the true cells" : "regions", "right cells at each h you tried"];
   const [onLand, below, onResult, onChart] = captions.map((text) => h("p", { class: "cw-ws-caption" }, text));
-  const legend = "Thick dashes: M merged, its region holds most of another cell, too; C cut, a second region holds over a fifth of it; L lost, in no region.";
+  const legend = "Dashed: M merged, its region holds most of another cell, too; C cut, a second region holds over a fifth of it; L lost, in no region.";
   root.append(
     h("div", { class: "cw-controls" }, depth, water), h("div", { class: "cw-bar" }, play, progress), say,
     h("div", { class: "cw-figures cw-top" },
-      h("div", { class: "cw-ws-column" }, onLand, land.node, below, cross),
+      h("div", { class: "cw-ws-column" }, onLand, land.node, below, cross, h("p", { class: "cw-hint" }, "Another row: click into the terrain, or focus it and press the up and down keys.")),
       h("div", { class: "cw-ws-column" }, onResult, result.node, ...(truth ? [h("p", { class: "cw-hint" }, legend), onChart, chart] : []))),
   );
+  const places = [...centers(S.owner, S.shape)]; // of the true cells' letters
   let timer = null;
   let D = null; // the division at the present h
   const right = new Map();
@@ -167,10 +168,9 @@ export function render({ model, el }) {
     result.put("borders", `<path d="${borders((i, j) => D.label[i] !== D.label[j], S.shape)}"/>`);
     const wrong = (i) => S.owner[i] > 0 && !D.fates[S.owner[i] - 1].right;
     const parted = (i, j) => (S.owner[i] ?? 0) !== (S.owner[j] ?? 0);
-    result.put("right", line(borders((i, j) => parted(i, j) && !wrong(i) && !wrong(j), S.shape)));
     result.put("wrong", line(borders((i, j) => parted(i, j) && (wrong(i) || wrong(j)), S.shape, true), "cw-dashed"));
     const letters = (cell) => [cell.merged && "M", cell.cut && "C", cell.lost && "L"].filter(Boolean).join("");
-    result.tag(!truth ? [] : [...centers(S.owner, S.shape)].map(([k, [r, c]]) => [r, c, letters(D.fates[k - 1])]).filter(([, , text]) => text));
+    result.tag(!truth ? [] : places.map(([k, [r, c]]) => [r, c, letters(D.fates[k - 1])]).filter(([, , text]) => text));
     const spots = new Map(); // pixels of each marker
     D.marker.forEach((k, i) => k && spots.set(k, [...(spots.get(k) ?? []), i]));
     const mean = (pixels, along) => pixels.reduce((sum, i) => sum + along(i), 0) / pixels.length + 0.5;
@@ -197,7 +197,7 @@ export function render({ model, el }) {
     land.put("borders", `<path d="${borders((i, j) => wet(i) !== wet(j), S.shape)}"/>`);
     land.put("row", line(`M0 ${at + 0.5}h${width}`));
     land.node.setAttribute("aria-valuenow", at);
-    below.textContent = `cross-section along row ${at}`;
+    below.textContent = `cross-section, row ${at}; ruler = h`;
     const cut = section(S, D, at, level);
     cross.setAttribute("viewBox", cut.viewBox);
     cross.setAttribute("aria-label", `cross-section of terrain and water along row ${at}`);
@@ -207,7 +207,7 @@ export function render({ model, el }) {
     if (!truth) return;
     for (const each of [...tried, value])
       if (!right.has(each)) right.set(each, (each === value ? D : divide(S, each)).fates.filter((cell) => cell.right).length);
-    chart.setAttribute("viewBox", "0 0 240 84");
+    chart.setAttribute("viewBox", "0 0 380 106");
     chart.setAttribute("aria-label", [...right].map(([each, n]) => `h ${format(each)}: ${n} right`).join("; "));
     chart.innerHTML = trail(right, value, S.cells.length);
   }

@@ -7,18 +7,14 @@ The browser computes and draws all this (watershed.js, watershed_explorer.js); w
 """
 
 import base64
-import textwrap
 from typing import Any
 
 import numpy as np
 import traitlets
 
-from course_lib.plots.palettes import PETROFF10
-from course_lib.plots.pictures import as_rgb
-from course_lib.widgets import watershed
-from course_lib.widgets.base import BLUE, INK, CourseWidget, format_number
-from course_lib.widgets.drawing import sheet, write
-from course_lib.widgets.label_maps import LARGEST, borders, centers, es_module_with_maps, pack, unpack
+from course_lib.widgets import watershed, watershed_picture
+from course_lib.widgets.base import CourseWidget, format_number
+from course_lib.widgets.label_maps import LARGEST, es_module_with_maps, pack, unpack
 
 DEEPEST = 5.0  # px, of the slider
 
@@ -34,7 +30,9 @@ class WatershedExplorer(CourseWidget):
     tried = traitlets.List(help="every h so far").tag(sync=True)
     size = traitlets.List(help="[H, W]").tag(sync=True)
     mask = traitlets.Unicode(help="packed (label_maps.pack)").tag(sync=True)
-    picture = traitlets.Unicode("", help="gray picture, base64 of H * W bytes; empty if a mask was given").tag(sync=True)
+    picture = traitlets.Unicode("", help="gray picture, base64 of H * W bytes; empty if a mask was given").tag(
+        sync=True
+    )
     truth = traitlets.Unicode("", help="packed, all true cells one after another").tag(sync=True)
     cells = traitlets.Int(0, min=0, help="number of true cells").tag(sync=True)
 
@@ -73,55 +71,75 @@ class WatershedExplorer(CourseWidget):
 
     def describe(self) -> str:
         height, width = self.size
-        water = "" if self.level == 0 else f" The water stands at {format_number(self.level)} px."
-        return f"Watershed explorer, mask of {height}×{width} pixels, {' '.join(filter(None, self.verdict()))}{water}"
+        made, became = (words.rstrip(".") for words in self.verdict())
+        water = "" if self.level == 0 else f"; water at {format_number(self.level)} px"
+        cells = f"; {became[0].lower()}{became[1:]}" if became else ""
+        return f"Watershed explorer, mask of {height}×{width} pixels, {made}{cells}{water}."
 
     def figure(self):
-        height, width = self.size
-        unit = 4.2 / max(height, width)
-        figure, ax = sheet(9.6, 1.45 + height * unit)
-        for index, line in enumerate(filter(None, self.verdict())):
-            write(ax, 0.2, 0.2 + 0.2 * index, line, 9)
-        distance, mark = self.distance(), self.markers()
-        label, level = watershed.flood(distance, mark)
-        maxima = watershed.markers(distance, 0)
-        colors = np.zeros((int(mark.max()) + 1, 3))
-        colors[mark[mark > 0]] = np.array(PETROFF10, float)[watershed.basin_colors(maxima)[maxima[mark > 0]]]
-        wet = np.where(level <= self.level, label, 0)
-        gray = 226 - 126 * distance / distance.max()
-        land = np.where(wet[..., None] > 0, colors[wet] * (gray[..., None] + 60) / 286, gray[..., None])
-        plain = np.where(distance > 0, gray, 255.0)
-        if self.picture:
-            plain = np.frombuffer(base64.b64decode(self.picture), np.uint8).reshape(self.size).astype(float)
-        result = np.where(label[..., None] > 0, colors[label], plain[..., None])
-        left, top, gap = 0.2, 0.95, max(width * unit + 0.4, 4.6)
-        write(ax, left, top - 0.14, "terrain (−distance), markers and water", 9, weight="bold")
-        _pixels(ax, np.where(distance[..., None] > 0, land, 255), (left, top), unit)
-        _lines(ax, borders(wet), (left, top), unit, (INK, 0.8, "-"))
-        y, x = (np.bincount(mark[mark > 0], along[mark > 0])[1:] for along in np.indices(mark.shape))
-        number = np.bincount(mark[mark > 0])[1:]
-        spots = (np.stack([x, y], 1) / number[:, None] + 0.5) * unit + (left, top)
-        ax.plot(*spots.T, "o", color=INK, markeredgecolor="white", markersize=4, markeredgewidth=0.8)
-        write(ax, left + gap, top - 0.14, f"regions{' and the true cells' if self.cells else ''}", 9, weight="bold")
-        _pixels(ax, result, (left + gap, top), unit)
-        _lines(ax, borders(label), (left + gap, top), unit, (INK, 0.8, "-"))
-        if self.cells:
-            self._truth(ax, label, (left + gap, top), unit)
-        return figure
+        return watershed_picture.figure(self)
 
-    def _truth(self, ax, label, corner, unit) -> None:
-        """Outlines of the true cells: thin and white if right, else dashed, with the letters M, C, L."""
-        from matplotlib.patheffects import withStroke
 
-        cells = self.true_cells()
-        fates = watershed.fates(cells, label)
-        owner = np.where(cells.any(0), cells.argmax(0) + 1, 0)
-        wrong = np.concatenate([[False], ~fates["right"]])[owner]
-        _lines(ax, borders(np.where(wrong, 0, owner)), corner, unit, ("white", 1, "-"))
-        _lines(ax, borders(np.where(wrong, owner, 0), outside=0), corner, unit, (INK, 2, "-"), ("white", 1.4, (0, (2, 2))))
-        for k, (r, c, _) in centers(owner).items():
-            letters = "".join(name[0].upper() for name in ("merged", "cut", "lost") if fates[name][k - 1])
-            style = {"ha": "center", "color": "white", "weight": "bold", "path_effects": [withStroke(linewidth=2, foreground="black")]}
-            write(ax, corner[0] + (c + 0.5) * unit, corner[1] + (r + 0.5) * unit, letters, 8, **style)
-        height = corner[1] + len(owner) * unit + 0.2
-        write(ax, 0.2, height, "Dashed: M merged (its region holds most of another cell, too), C cut (a second region holds over a fifth), L lost.", 8.5)
+def watershed_explorer(image_or_mask: Any, truth: Any = None, *, h: float = 1.0) -> WatershedExplorer:
+    """An explorer of the watershed of a mask of touching cells.
+
+    image_or_mask: a mask (H, W), bool or integers 0 and 1; or a picture (3, H, W), (1, H, W) or (H, W) float in [0, 1], bright cells on
+    dark ground, which Otsu's threshold turns into a mask. Sides of 2 to 256 pixels. truth (M, H, W) bool: the true cells; then the
+    widget also says how many of them are right, merged, cut and lost. h 0 ... 5 px: where the slider of the marker depth starts. The
+    cross-section starts at the row that crosses most regions. ValueError for anything else.
+    """
+    mask, picture = _mask(image_or_mask)
+    if min(mask.shape) < 2 or max(mask.shape) > LARGEST:
+        shape = "×".join(map(str, mask.shape))
+        raise ValueError(f"watershed_explorer: the mask is {shape}; its sides must be 2 to {LARGEST} pixels")
+    if mask.all() or not mask.any():
+        value = "all" if mask.all() else "no"
+        raise ValueError(f"watershed_explorer: {value} pixels are in the mask; it needs both cells and background")
+    if isinstance(h, bool) or not isinstance(h, int | float) or not 0 <= h <= DEEPEST:
+        raise ValueError(f"watershed_explorer: h must be a number from 0 to {DEEPEST:.0f}, got {h!r}")
+    cells = np.zeros((0, *mask.shape), bool) if truth is None else np.asarray(truth).astype(bool)
+    if cells.ndim != 3 or cells.shape[1:] != mask.shape:
+        raise ValueError(
+            f"watershed_explorer: truth has shape {cells.shape}; it must be (M, H, W) with (H, W) = {mask.shape}"
+        )
+    empty = np.flatnonzero(~cells.any((1, 2)))
+    if empty.size:
+        raise ValueError(f"watershed_explorer: cell {empty[0]} of truth has no pixel; leave it out")
+    explorer = WatershedExplorer(
+        h=float(h),
+        tried=[float(h)],
+        size=list(mask.shape),
+        mask=pack(mask),
+        picture=picture,
+        truth=pack(cells),
+        cells=len(cells),
+    )
+    regions = explorer.regions()
+    explorer.row = int(np.argmax([len(np.unique(line[line > 0])) for line in regions]))
+    return explorer
+
+
+def _mask(given: Any) -> tuple[np.ndarray, str]:
+    """The mask (H, W) bool, and the gray picture as base64 ("" if a mask was given)."""
+    array = np.asarray(given)
+    if array.dtype.kind == "f":
+        from skimage.filters import threshold_otsu
+
+        from course_lib.plots.pictures import as_rgb
+
+        gray = as_rgb(given).mean(-1).round().astype(np.uint8)
+        if gray.min() == gray.max():
+            raise ValueError(
+                "watershed_explorer: the image has one gray value everywhere; there is nothing to separate"
+            )
+        return gray > threshold_otsu(gray), base64.b64encode(gray.tobytes()).decode("ascii")
+    if array.ndim != 2 or array.dtype.kind not in "biu" or array.min(initial=0) < 0 or array.max(initial=0) > 1:
+        raise ValueError(
+            f"watershed_explorer: the mask is {array.dtype} of shape {array.shape} with values up to {array.max(initial=0)}; "
+            "give (H, W) bool, or 0 and 1"
+        )
+    return array.astype(bool), ""
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -199,6 +199,11 @@ def field_start_is_middle(layers):
     return size, jump, start + (size - 1) // 2
 
 
+def field_start_is_half_the_size(layers):
+    size, jump, _ = field_backwards(layers)
+    return size, jump, -(size // 2)
+
+
 def field_from_the_end(layers):
     size, jump, start = 1, 1, 0
     for kernel, stride, padding, dilation in layers[::-1]:
@@ -294,6 +299,17 @@ def touched_cross(rates):
         for dy, dx in ((r, r), (0, r), (2 * r, r), (r, 0), (r, 2 * r)):
             wider[dy : dy + n, dx : dx + n] |= seen
         seen = wider
+    return seen
+
+
+def touched_while_it_is_read(rates):
+    size = 1 + 2 * sum(rates)
+    seen = torch.zeros(size, size, dtype=torch.bool)
+    seen[size // 2, size // 2] = True
+    for rate in rates:
+        for dy in (-rate, 0, rate):
+            for dx in (-rate, 0, rate):
+                seen |= torch.roll(seen, (dy, dx), dims=(0, 1))
     return seen
 
 
@@ -772,6 +788,7 @@ MUTANTS = {
         (field_start_positive, "the wrong way"),
         (field_start_at_zero_at_least, "at a negative pixel"),
         (field_start_is_middle, "asked is its first pixel"),
+        (field_start_is_half_the_size, "add up the paddings"),
         (field_from_the_end, "begin with the first layer"),
         (field_size_from_zero, "the size begins at 1"),
     ],
@@ -782,6 +799,7 @@ MUTANTS = {
         (touched_exclusive, "exclusive or"),
         (touched_counts, "count the paths"),
         (touched_each_rate_once, "occurs twice is used once"),
+        (touched_while_it_is_read, "while it is still being read"),
         (touched_cross, "corner taps are missing"),
         (touched_last_layer, "only the last layer"),
         (touched_holes, "upside down"),
@@ -812,7 +830,7 @@ MUTANTS = {
         (box_of_all_cells, "not of the whole map"),
         (box_of_two_cells, "have added up"),
         (box_by_recursion, "leaves the picture"),
-        (box_by_recursion_cut, "cutting the box at the picture is not enough"),
+        (box_by_recursion_cut, "cutting the window at the picture is not enough"),
         (box_around_the_cell, "around the pixel cell * jump"),
     ],
     "make_dense": [

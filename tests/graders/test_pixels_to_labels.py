@@ -110,6 +110,25 @@ def iou_reads_sizes(a, b):
     return iou_by_loops(*to_corners)
 
 
+def iou_is_dice(a, b):
+    low, high = _corners(a, b)
+    both = _area(a)[:, None] + _area(b)
+    return torch.where(both > 0, 2 * (high - low).clamp(min=0).prod(-1) / both, 0)
+
+
+def iou_counts_pixels(a, b):
+    def painted(box):
+        grid = torch.zeros(30, 30, dtype=torch.bool)
+        grid[int(box[1]) : int(box[3]), int(box[0]) : int(box[2])] = True
+        return grid
+
+    out = torch.zeros(len(a), len(b), dtype=a.dtype)
+    for i, j in itertools.product(range(len(a)), range(len(b))):
+        one, other = painted(a[i]), painted(b[j])
+        out[i, j] = (one & other).sum() / max(1, int((one | other).sum()))
+    return out
+
+
 def iou_asks_torchvision(a, b):
     return torchvision.ops.box_iou(a, b).nan_to_num()
 
@@ -308,6 +327,13 @@ def code_channels_last(maps, source, target):
     return out.movedim(-3, -1) if target == "rgb" else out
 
 
+def code_of_255_values(maps, source, target):
+    if target == "rgb":
+        ids = _codec(maps, source, "id")
+        return torch.stack([ids % 255, ids // 255 % 255, ids // 255**2], -3).to(torch.uint8)
+    return _codec(maps, source, target, weights=(1, 255, 255**2))
+
+
 def code_two_bytes(maps, source, target):
     if target == "rgb":
         ids = _codec(maps, source, "id")
@@ -399,6 +425,19 @@ def runs_zero_in_front(value, to):
         return _decode(value)
     code = _encode(value, first=True)
     return code | {"counts": [0, *code["counts"]]}
+
+
+def runs_begin_with_nothing(value, to):
+    if to == "mask":
+        return _decode(value)
+    counts, current = [0], False
+    for pixel in value.T.flatten().tolist():
+        if pixel == current:
+            counts[-1] += 1
+        else:
+            counts.append(0)
+            current = pixel
+    return {"size": list(value.shape), "counts": counts}
 
 
 def runs_last_one_missing(value, to):
@@ -550,6 +589,13 @@ def volume_takes_anything(volume, num_boxes, num_classes):
     if volume.shape[-1] == num_boxes * (5 + num_classes):
         return volume_box_by_box(volume, num_boxes, num_classes)
     return volume_box_by_box(volume[..., : 5 * num_boxes + num_classes], num_boxes, num_classes)
+
+
+def volume_by_divisibility(volume, num_boxes, num_classes):
+    if volume.shape[-1] % num_boxes == 0:
+        each = volume.reshape(*volume.shape[:-1], num_boxes, -1)
+        return each[..., :4], each[..., 4:5] * each[..., 5:]
+    return volume_box_by_box(volume, num_boxes, num_classes)
 
 
 def volume_square_grids(volume, num_boxes, num_classes):
@@ -713,6 +759,10 @@ def components_recursive(classes, connectivity):
             count += 1
             fill(i, j, grid[i][j])
     return torch.tensor(labels), count
+
+
+def components_are_classes(classes, connectivity):
+    return classes, len(classes.unique()) - 1
 
 
 def components_one_pass(classes, connectivity):
@@ -921,6 +971,8 @@ MUTANTS = {
         (iou_reads_sizes, "other corner"),
         (iou_single_precision, "it must be float64"),
         (iou_rounded, "precision of float32"),
+        (iou_is_dice, "this is Dice"),
+        (iou_counts_pixels, "need not be whole numbers"),
         (iou_asks_torchvision, "box_iou"),
     ],
     "which_tasks": [
@@ -952,6 +1004,7 @@ MUTANTS = {
         (code_forgets_batches, "along dim -3"),
         (code_stacks_in_front, "stack along dim -3"),
         (code_channels_last, "before height and width"),
+        (code_of_255_values, "256 values"),
         (code_two_bytes, "third byte"),
         (code_void_is_255, "void is 255000"),
         (code_in_floats, "divided by `//`"),
@@ -962,6 +1015,7 @@ MUTANTS = {
         (runs_start_with_the_first, "for zeros, always"),
         (runs_start_with_ones, "exchanged: the first count is for zeros"),
         (runs_zero_in_front, "although the first pixel is not set"),
+        (runs_begin_with_nothing, "length 1 already"),
         (runs_last_one_missing, "last run is missing"),
         (runs_starts_and_lengths, "starts and lengths"),
         (runs_change_places, "from one change to the next"),
@@ -983,6 +1037,7 @@ MUTANTS = {
         (volume_shared_stays_flat, "an axis of boxes"),
         (volume_last_classes_for_all, "from the last box"),
         (volume_takes_anything, "fits neither"),
+        (volume_by_divisibility, "compare it with both formulas"),
         (volume_square_grids, "need not be square"),
         (volume_five_numbers, "goes into the scores"),
         (volume_in_floats, "dtype float32 where float64"),
@@ -995,6 +1050,7 @@ MUTANTS = {
         (components_wrap_around, "does not wrap around"),
         (components_flattened, "does not wrap around"),
         (components_recursive, "keep the pixels still to visit in a queue"),
+        (components_are_classes, "the classes themselves"),
         (components_one_pass, "one component carries 2 numbers"),
         (components_class_by_class, "go class by class"),
         (components_by_columns, "column by column"),
