@@ -452,3 +452,218 @@ with torch.device("meta"):
 poolings = sum(isinstance(m, nn.MaxPool2d) for m in resnet.modules())
 size, jump, _ = ops.receptive_field(ops.layers_of(resnet))
 print(f"ours: field {field}, stride {step}; ResNet-50: field {size}, stride {jump}")
+
+# %% [markdown] tags=["measure"]
+# ## 8 · See far, or answer finely?
+# *What* something is shows best in a wide view. *Where* it ends shows only in fine steps. Is that so, and which matters more? Two extremes that cost the same multiply-adds:
+#
+# - **9×9 patch**: a classifier of 9×9 pixels, slid over *every* pixel. Sharp, and blind to all else.
+# - **stride 32**: five times a convolution and a pooling, down to a 3×3 map of class scores. Its receptive field spans 94 pixels of 96. The map is enlarged by *bilinear interpolation*, a smooth mix of the nearest four values.
+#
+# One score is not enough to see what happens. We also take the accuracy on two kinds of pixels: **border**, with another class at most 2 pixels away, and **interior**, all others; and again on things and on stuff. What these cannot see: they are shares of *true* pixels, so painting cars everywhere would find all
+# cars. And they need base rates: the most frequent class, and the most frequent class *of the pixel's row*, which knows only that the sky is up.
+
+# %%
+maps, truth = experiment.truths(train), experiment.truths(val)
+print(f"border pixels: {experiment.near_border(truth).float().mean():.0%} of all")
+nulls = {
+    "most frequent class": experiment.most_frequent(maps, truth),
+    "most frequent class of the row": experiment.frequent_in_row(maps, truth),
+}
+for name, answer in nulls.items():
+    figures = experiment.measure(answer, truth, val.things)
+    print(f"{name:31}", {key: round(value, 2) for key, value in figures.items()})
+coarse = ops.receptive_field(ops.layers_of(experiment.build("stride 32, same cost", 0).body))
+assert (coarse.size, coarse.jump) == (94, 32)
+
+# %% [markdown]
+# **Predict.** Which of the two wins near borders, which in the interior, and which has the higher mIoU?
+
+# %%
+stage = profiles.current().pick(laptop="brief", gpu="long")
+live, labels_of = {}, {}
+for arm in experiment.DECISIVE:
+    model, live[arm] = experiment.run(arm, 0, experiment.STEPS[stage], train, val)
+    labels_of[arm] = training.predict(model, image)
+    print(f"{arm:21}", {key: round(value, 3) for key, value in live[arm].items()})
+    for key in ("miou", "border", "interior"):
+        evidence.agrees(experiment.NAME, arm, f"{stage}_{key}", live[arm][key])
+sharp, wide = (live[arm] for arm in experiment.DECISIVE)
+assert wide["interior"] > sharp["interior"] + 0.03
+assert sharp["border"] > wide["border"] + 0.03
+
+# %%
+shown = {"truth": target["semantic"], **labels_of}
+plots.show(
+    plots.contact_sheet(
+        [image, *(plots.semantic_rgb(x, val.colors) for x in shown.values())],
+        ["the picture", *shown],
+    ),
+    alt=f"Truth and two predictions. The 9×9 network is grainy, right on {sharp['interior']:.0%} of "
+    f"the interior and {sharp['border']:.0%} near borders; the stride-32 network draws soft "
+    f"blobs, right on {wide['interior']:.0%} and {wide['border']:.0%}.",
+)
+
+# %% [markdown]
+# They fail in opposite places. Before you believe in "context against resolution", ask **what else would explain it**. Each suspicion has an arm in the committed table: *color alone* (1×1, no surroundings at all); *position* (the patch plus its row and column: perhaps the wide network only knows where it is); *tiles alone* (the same
+# stride-32 network, but each 32×32 tile goes through it by itself: as coarse, less view); the same *parameters* in place of the same cost; and two oracles that know the truth: *averaged to 3×3*, and the *best 3×3 map*, fitted to each truth.
+
+# %%
+columns = {f"brief_{key}": key for key in ("miou", "border", "interior", "things", "stuff")}
+evidence.table(experiment.NAME, columns, otherwise=2)
+
+# %% [markdown]
+# READING
+
+# %%
+columns = {f"long_{key}": key for key in ("miou", "border", "interior")}
+evidence.table(experiment.NAME, columns, otherwise=2)
+
+# %% [markdown]
+# ### What having both buys
+# The last line of the first table costs twice as much as each of the two and gets far more than either at twice its cost. Adding two maps of scores, one wide and one fine, is already the idea of FCN's skip connections (lesson 06). A **U-Net** [@UNet] (lesson 08) joins views of all widths. The shipped one of lesson 00 has learned longer, from more scenes, so it is an outlook and no fair arm:
+
+# %%
+unet = street_unet.pretrained()
+outlook = experiment.measure(experiment.predictions(unet, val), truth, val.things)
+print("shipped U-Net", {key: round(value, 2) for key, value in outlook.items()})
+assert outlook["border"] > sharp["border"] + 0.1 and outlook["interior"] > wide["interior"] + 0.03
+shown |= {"shipped U-Net": training.predict(unet, image)}
+plots.show(
+    plots.contact_sheet(
+        [image, *(plots.overlay_rgb(image, x, val.colors, 0.7) for x in shown.values())],
+        ["the picture", *shown],
+        columns=5,
+    ),
+    alt=f"The scene, its truth, the sharp and blind network, the far-sighted and coarse one, and a "
+    f"network with both, which has an mIoU of {outlook['miou']:.2f} and looks nearly like the truth.",
+)
+
+# %% [markdown] tags=["real"]
+# ## 9 · The real thing
+# What do real data sets label? If you have CamVid [@CamVid], the next cell reads it, else the drawn scenes. Compare the lists: which classes are things is a **convention of the data set**, not of the world. A building is stuff here; whoever counts houses makes it a thing. And naming a class a thing does not
+# mean that anyone has numbered its objects: CamVid's truth is semantic only.
+
+# %%
+street = datasets.real_or_generated("camvid", val, split="val")
+for name, dataset in (("this lesson", val), ("the set above", street)):
+    things = [dataset.classes[c] for c in sorted(dataset.things)]
+    print(f"{name}: {len(dataset.classes)} classes, things: {', '.join(things)}")
+    print(f"   each picture comes with: {', '.join(sorted(dataset[0][1]))}")
+picture, truth = street[0]
+void = (truth["semantic"] == 255).float().mean().item()
+plots.show(
+    plots.overlay(picture, truth["semantic"], street.classes, street.colors),
+    alt=f"A street picture tinted with its classes; {void:.1%} of its pixels are void.",
+)
+
+# %% [markdown]
+# What does truth cost? By counting: a box takes two clicks, an outline one per corner. Our objects are a few hundred pixels large at most, and even so:
+
+# %%
+def corners(mask):
+    """Corners of the exact outline of a mask (H, W) bool."""
+    m = F.pad(mask.as_subclass(torch.Tensor), (1, 1, 1, 1)).int()
+    square = m[:-1, :-1] + m[1:, :-1] + m[:-1, 1:] + m[1:, 1:]         # 2×2 windows
+    diagonal = (square == 2) & (m[:-1, :-1] == m[1:, 1:])
+    return int(((square == 1) | (square == 3)).sum() + 2 * diagonal.sum())
+
+
+assert corners(masks[0]) == 4                          # a rectangle
+each = [corners(mask) for i in range(100) for mask in val[i][1]["masks"]]
+print(f"{len(each)} objects: 2 clicks for a box, {sum(each) / len(each):.0f} corners for an outline")
+assert sum(each) / len(each) > 10
+
+# %%
+evidence.published("cost-box", "cost-coco-mask", "cost-cityscapes-fine")
+
+# %% [markdown]
+# That is the measured time of people. It explains why most data sets are small, why outlines are coarse and borders often void, and why lessons 17 and 18 ask what can be had for a click.
+#
+# Finally the three tasks, by one network. Mask2Former has one architecture for all three, but it is trained for each task and data set separately. The three numbers are of three different metrics: no one of them is "higher".
+
+# %%
+evidence.published("mask2former-r50-ade-val", "mask2former-r50-coco-ap", "mask2former-r50-coco-pq")
+
+# %% [markdown] tags=["misconceptions"]
+# ## 10 · What people get wrong
+# - **"Instance segmentation gives every pixel a class and a number."** Section 2: 20 of 28 pixels are in no mask, two are in both. *Every pixel, once* is the panoptic format.
+# - **"Panoptic is the sum of semantic stuff and instance things."** Section 2: the sum made up class 12. It takes a rule for conflicts.
+# - **"A perfect semantic map plus connected components gives the instances."** Section 4: half of the objects, on true maps.
+# - **"Fully connected layers become 1×1 convolutions."** Section 7: the first one behind *flatten* becomes as large as the map it saw; only those behind it are 1×1.
+# - **"ResNet-50 loses the place in four max-poolings."** The cell below: it has one. The stride of 32 comes from it, the first convolution and three strided stages.
+# - **"The same mIoU, so the same quality."** Section 8: two networks that fail in opposite places.
+
+# %%
+print(f"ResNet-50: {poolings} max-pooling, output stride {jump}, receptive field {size}")
+assert (poolings, jump, size) == (1, 32, 427)
+
+# %% [markdown] tags=["quiz"]
+# ## 11 · Quiz
+
+# %% jupyter={"source_hidden": true}
+widgets.quiz(
+    [
+        {
+            "question": "A pixel is in no mask of an instance annotation. What do you know about it?",
+            "choices": [
+                {"text": "It is void", "correct": False, "why": "Void is a statement of a map: nobody says what is here. A set makes no statement about pixels outside its masks."},
+                {"text": "It is background, class 0", "correct": False, "why": "A set has no background class. It could be sky, road, or an object that nobody outlined."},
+                {"text": "Only that it was not counted to any listed object", "correct": True, "why": "Whether it is sky, road or a missed car, the set does not say."},
+            ],
+        },
+        {
+            "question": "An RLE in COCO's form begins with the count 0. What does that tell you?",
+            "choices": [
+                {"text": "The mask is empty", "correct": False, "why": "An empty mask is one run of zeros, and its only count is the number of pixels."},
+                {"text": "The pixel in the top left corner is set", "correct": True, "why": "The first count is of zeros. There are none, so the first pixel of the first column is a one."},
+                {"text": "The file is damaged", "correct": False, "why": "Zero is allowed, but only as the first count."},
+            ],
+        },
+        {
+            "question": "Linear(7·7·512, 4096) becomes a convolution and slides, without padding, over a map of 512×14×14. How large is its output?",
+            "choices": [
+                {"text": "8×8", "correct": True, "why": "A 7×7 kernel has 14 - 7 + 1 = 8 places in each direction."},
+                {"text": "14×14", "correct": False, "why": "That would be a 1×1 kernel, which has no room for the weights."},
+                {"text": "2×2", "correct": False, "why": "That would be a step of 7, four separate windows. A convolution with stride 1 takes all overlapping ones."},
+                {"text": "1×1", "correct": False, "why": "That is the output for a 7×7 map. Sliding over a larger one gives one answer per place."},
+            ],
+        },
+        {
+            "question": "Your class maps are nearly perfect. You must count people in a crowd. What helps?",
+            "choices": [
+                {"text": "connected components with 8 neighbors", "correct": False, "why": "People who touch become one component, with 8 neighbors more of them than with 4."},
+                {"text": "an even better class map", "correct": False, "why": "Section 4 used the true one. What is missing is not in a class map."},
+                {"text": "truth that tells people apart: instance or panoptic", "correct": True, "why": "Only there is it written which pixels are one person."},
+            ],
+        },
+        {
+            "question": "A network's field is 427 pixels and its output stride is 32. Its masks of small poles are bad. What do you suspect first?",
+            "choices": [
+                {"text": "The receptive field is too small", "correct": False, "why": "It spans 427 pixels, far more than a pole."},
+                {"text": "The answers are too coarse: a pole is thinner than 32 pixels", "correct": True, "why": "The best 3×3 map in section 8 knows the truth and still misses most small things."},
+                {"text": "Its classifier has too few classes", "correct": False, "why": "The class is there. What is missing is a place fine enough to put it."},
+            ],
+        },
+    ]
+)
+
+# %% [markdown] tags=["summary"]
+# ## 12 · Summary
+# - Semantic: a map of classes. Instance: a set of masks, which may overlap and leave pixels out. Panoptic: a map of pairs, every pixel once.
+# - From panoptic truth one gets the other two. From a set to a map one needs a conflict rule; from classes to objects there is no way back.
+# - A linear layer behind *flatten* is a convolution as large as the map it saw. Converted, a classifier slides. What it then says depends on the question it was trained for.
+# - A wide view decides what, a fine map decides where. At equal cost the two networks of section 8 fail in opposite places; joined they gain far more than either at twice its cost.
+#
+# **Glossary:** **instance set**, **conflict rule**, **run-length encoding**, **panoptic id**, **connected component**, **anchor**, **1×1 convolution**, **receptive field**, **output stride**, **oracle**
+#
+# **Your turn:** [exercise 01](../exercises/01_pixels_to_labels.ipynb). **Next:** lesson 02 makes small maps large again.
+
+# %% [markdown] tags=["references"]
+# ## References
+# - [@Kirillov2019PS] the panoptic task and its format
+# - [@COCO] instance masks and run-length encoding; [@CamVid], [@Cityscapes] labeled street pictures
+# - [@FCN] the classifier that slides, trained for every pixel; [@VGG] the classifier it came from
+# - [@UNet] the border line between touching cells
+# - [@YOLO], [@YOLO9000] the grid, without and with anchors
+# - [@PointSup] what a mask and a box cost; [@Mask2Former] one architecture, three tasks

@@ -35,6 +35,11 @@ def _zeros_at_the_end(weight, rate):
     return F.pad(out, [0, columns - 1, 0, rows - 1])
 
 
+def _zeros_before(weight, rate):
+    rows, columns = _pair(rate)
+    return F.pad(_dilate(weight, rate), [columns - 1, 0, rows - 1, 0])
+
+
 def _stretch(weight, rate):
     rows, columns = _pair(rate)
     return weight.repeat_interleave(rows, 2).repeat_interleave(columns, 3)
@@ -58,6 +63,7 @@ def _filled_between(weight, rate):
 
 DILATE_MISTAKES = {
     "zeros follow the last tap: the kernel begins and ends on a tap, so its extent is (k - 1) * rate + 1, not k * rate": _zeros_at_the_end,
+    "zeros precede the first tap: the kernel begins and ends on a tap, so its extent is (k - 1) * rate + 1": _zeros_before,
     "rate zeros stand between two taps: neighbors must be rate cells apart, so rate - 1 zeros lie between them": (
         lambda weight, rate: _dilate(weight, tuple(r + 1 for r in _pair(rate)))
     ),
@@ -293,6 +299,14 @@ def receptive_field_properties(student, rng):
 # 3 · touched cells
 
 
+def _line(rates, taps) -> Tensor:
+    """Which cells of one row are touched if each layer's taps lie at these multiples of its rate."""
+    line = torch.ones(1, dtype=torch.bool)
+    for rate in rates:
+        line = torch.stack([F.pad(line, [tap * rate, (2 - tap) * rate]) for tap in taps]).any(0)
+    return line
+
+
 def _paths(rates) -> Tensor:
     """Along how many paths each input cell reaches the one output cell: int64 (size, size)."""
     line = torch.ones(1, dtype=torch.int64)
@@ -356,6 +370,15 @@ TOUCH_MISTAKES = {
     "these count the paths: return whether there is one, as truth values": _paths,
     "these are 0 and 1: return truth values (bool)": lambda rates: _touched(rates).long(),
     "these are 0.0 and 1.0: return truth values (bool)": lambda rates: _touched(rates).float(),
+    "these are floats, the number of paths: return whether there is one, as truth values": (
+        lambda rates: _paths(rates).float()
+    ),
+    "rows and columns are joined with or: a cell is touched where its row and its column are": (
+        lambda rates: _touched(rates)[0][:, None] | _touched(rates)[0]
+    ),
+    "the middle taps are missing: along each axis the taps lie at -rate, 0 and rate": (
+        lambda rates: _line(rates, (0, 2))[:, None] & _line(rates, (0, 2))
+    ),
     "it is upside down: True stands for touched": lambda rates: ~_touched(rates),
     "the four corner taps are missing: a 3x3 kernel has nine": _plus,
     "the map is changed while it is still being read: shift the map as it was before this layer": _while_it_is_read,
@@ -370,11 +393,11 @@ TOUCH_MISTAKES = {
 def touched_properties(student, rng):
     def claim(text, *stacks):
         cases = [{"rates": stack} for stack in stacks]
-        return Property(text, cases=cases, reference=_touched, mistakes=TOUCH_MISTAKES)
+        return reworded(Property(text, cases=cases, reference=_touched, mistakes=TOUCH_MISTAKES), student)
 
     yield claim("one layer: nine taps", [1], [2], [4])
-    yield claim("equal rates leave holes: 2, 2, 2 touches 49 of 169 cells", [2, 2], [2, 2, 2], [4, 4], [2, 4, 4])
-    yield claim("rates that fill the gaps: 1, 2, 5 touches all 289", [1, 2], [1, 2, 4], [1, 2, 5], [1, 1, 1])
+    yield claim("without rate 1 there are holes: 2, 2, 2 touches 49 of 169 cells", [2, 2], [2, 2, 2], [2, 3], [2, 4, 4])
+    yield claim("1, 2, 5 touches all 289 cells, but 1, 2, 8 leaves holes", [1, 2], [1, 2, 5], [1, 2, 8], [1, 1, 1])
     yield claim("holes near the border, rates in any order", [1, 4], [5, 1], [3, 1, 1], [2, 1, 7], [6, 2, 3])
     yield claim("without a layer the output cell is the input cell", [])
 

@@ -11,6 +11,7 @@ from course_lib.checks.answer import Failed
 from course_lib.checks.compare import difference
 from course_lib.checks.core import Property
 from course_lib.grading import network as description
+from course_lib.grading.plain import plain
 
 
 def _conv(c_in: int, c_out: int, kernel, **settings) -> nn.Conv2d:
@@ -181,6 +182,7 @@ BOX_MISTAKES = {
 }  # fmt: skip
 
 
+EMPTY = ("size 0", "numel() == 0", "zero-size", "empty")  # what errors say where no pixel has a gradient
 SMALL = "some pixels that this cell can see are missing"
 LARGE = "it holds rows or columns that this cell can never see (is the gradient of another cell still in `.grad`?)"
 
@@ -191,13 +193,22 @@ def _boxes(claim: str, student, cases: list[dict], small: str = SMALL, large: st
     return reworded(inner, student, lambda failed: _box_words(failed, small, large) + _named(failed.given))
 
 
-def reworded(inner: Property, student, words) -> Property:
-    """The same property, whose failures say words(failed) instead of failed.why."""
+def reworded(inner: Property, student, words=lambda failed: failed.why) -> Property:
+    """The same property; a mistake is named only if it explains all cases, and a failure says words(failed)."""
+
+    def explains(wrong, case) -> bool:
+        try:
+            return difference(student(**case), plain(wrong(**plain(case)))) is None
+        except (Failed, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+            return False
 
     def test():
         try:
             inner.run(student)
         except Failed as failed:
+            wrong = inner.mistakes.get(failed.why)
+            if wrong and not all(explains(wrong, case) for case in inner.cases):
+                failed.why = difference(failed.got, failed.want)
             raise Failed(words(failed), failed.given, failed.got, failed.want) from None
 
     return Property(inner.claim, test=test)
@@ -207,7 +218,8 @@ def _box_words(failed: Failed, small: str, large: str) -> str:
     """Why a box is not the wanted one, as far as can be told from it."""
     got, want = failed.got, failed.want
     if want is None:  # it crashed
-        return failed.why if small is SMALL else f"{failed.why} (what is special here: {small})"
+        special = small is not SMALL and any(words in failed.why for words in EMPTY)
+        return f"{failed.why} (what is special here: {small})" if special else failed.why
     if large is not LARGE and difference(got, (0, 0, *failed.given["shape"][1:])) is None:
         return f"the box is the whole picture: {large}"
     whole_numbers = isinstance(got, list | tuple) and len(got) == 4 and all(type(value) is int for value in got)
@@ -306,7 +318,7 @@ def _opposite(network) -> None:
 
 def _twins(network) -> None:
     network[0].weight[1] = network[0].weight[0]
-    network[1].weight[0, 1] = -network[1].weight[0, 0]
+    network[1].weight[0] = torch.tensor([0.5, -0.5]).view(2, 1, 1)  # halves are exact: the sum is 0, not nearly 0
 
 
 # 6 · the same network, dense
@@ -335,6 +347,9 @@ def _strides(network) -> list[int]:
 
 def _fault(network, dense) -> str | None:
     """The first setting of the new network's layers that is not right, with the reason; None where the layers do not match."""
+    missing = sum(map(_is_window, network)) - sum(map(_is_window, dense))
+    if missing > 0 and len(dense) < len(network):
+        return "a convolution or pooling of the old network is missing: all layers stay, they only lose their strides"
     if [type(layer) for layer in network] != [type(layer) for layer in dense]:
         return None
     passed = []  # strides removed so far
@@ -376,7 +391,7 @@ def _rate_fault(old, new, passed: list[int]) -> str | None:
         return f"{facts}: the strides removed before it are added; they multiply ({_listed(passed)})"
     if got == tuple(value + rate - 1 for value in own) or got == tuple(value + rate for value in own):
         return f"{facts}: the rate is added to its own dilation; it multiplies"
-    return f"{facts}: the strides removed before it are {_listed(passed) or 'none'}"
+    return f"{facts}: strides removed before it: {_listed(passed) or 'none'}"
 
 
 def _padding_fault(old, new, passed: list[int]) -> str | None:

@@ -361,14 +361,8 @@ QUESTIONS = [
         forbid=("box_iou", "generalized_box_iou", "distance_box_iou", "complete_box_iou", "_box_inter_union"),
     ),
     Question("which_tasks", "Which task does it answer?", 3, which_tasks_properties),
-    Question(
-        "convert_panoptic",
-        "The panoptic code",
-        3,
-        convert_panoptic_properties,
-        forbid=("encode_panoptic", "decode_panoptic", "panoptic_to_rgb", "rgb_to_panoptic"),
-    ),
-    Question("convert_mask", "Run lengths", 3, convert_mask_properties, forbid=("rle_encode", "rle_decode")),
+    Question("convert_panoptic", "The panoptic code", 3, convert_panoptic_properties),
+    Question("convert_mask", "Run lengths", 3, convert_mask_properties),
     Question("read_volume", "The YOLO volume", 3, read_volume_properties),
     Question(
         "label_components",
@@ -377,5 +371,5 @@ QUESTIONS = [
         label_components_properties,
         forbid=("connected_components", "label", "connectedComponents", "floodFill", "flood_fill", "flood"),
     ),
-    Question("head_to_conv", "A head that slides", 3, head_to_conv_properties, forbid=("linear_to_conv",)),
+    Question("head_to_conv", "A head that slides", 3, head_to_conv_properties),
 ]

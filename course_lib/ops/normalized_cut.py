@@ -50,9 +50,19 @@ def normalized_cut(weights: Tensor, count: int = 2) -> tuple[Tensor, Tensor]:
     return values[:count], root[:, None] * vectors[:, :count]
 
 
-def best_split(weights: Tensor, vector: Tensor, tries: int = 64) -> Tensor:
-    """The threshold of `vector` (n,) with the smallest normalized cut, of `tries` evenly spread over its sorted values: side (n,) bool."""
-    ranks = torch.linspace(0, len(vector) - 2, min(tries, len(vector) - 1)).round().long()
-    levels = vector.sort().values[ranks].unique()
-    sides = [side for side in (vector > level for level in levels) if side.any()]
-    return min(sides, key=lambda side: cut_values(weights, side)[1])
+def best_split(weights: Tensor, vector: Tensor) -> Tensor:
+    """The cut of the order given by `vector` (n,) with the smallest normalized cut: side (n,) bool, True for the larger values.
+
+    All n - 1 places are tried; `weights` (n, n) symmetric. Raises ValueError for fewer than two nodes.
+    """
+    if len(vector) < 2:
+        raise ValueError(f"best_split: vector has {len(vector)} values and must have at least 2")
+    order = vector.argsort()
+    ordered = weights[order][:, order]
+    association = ordered.sum(1).cumsum(0)  # of the first k nodes, with all
+    within = ordered.cumsum(0).cumsum(1).diagonal()  # of the first k nodes, among themselves
+    cut = (association - within)[:-1]
+    total = cut / association[:-1] + cut / (association[-1] - association[:-1])
+    side = torch.zeros(len(vector), dtype=torch.bool)
+    side[order[int(total.nan_to_num(torch.inf).argmin()) + 1 :]] = True
+    return side

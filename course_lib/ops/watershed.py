@@ -2,11 +2,10 @@
 
 Vincent and Soille (1991) flood the whole map level by level, one basin for each local minimum. Here, as in scikit-image, the flood starts
 from given markers and a priority queue holds its shore, lowest pixel first, of equals the one that came first; every pixel is labeled,
-no line is drawn between regions. Neighbors are the four that share an edge.
+no line is drawn between regions. Water flows to the four neighbors that share an edge; a maximum stands above all eight.
 """
 
 import heapq
-import math
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from scipy import ndimage
 from torch import Tensor
 
 FOUR = ((-1, 0), (0, -1), (0, 1), (1, 0))
+EIGHT = (*FOUR, (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 def watershed(height: Tensor, markers: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -33,28 +33,29 @@ def watershed(height: Tensor, markers: Tensor, mask: Tensor | None = None) -> Te
     age = len(queue)
     while queue:
         water, _, i, j = heapq.heappop(queue)
-        for y, x in _neighbors(i, j, inside):
-            if labels[y][x] == 0:
+        for y, x in _neighbors(i, j, FOUR, mask.shape):
+            if inside[y][x] and labels[y][x] == 0:
                 labels[y][x] = labels[i][j]
                 heapq.heappush(queue, (max(water, levels[y][x]), age, y, x))  # water does not sink again
                 age += 1
     return torch.tensor(labels, dtype=torch.int64, device=height.device)
 
 
-def peaks(height: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """All local maxima inside the mask, and how deep one must descend from each before one can climb higher.
+def peaks(height: Tensor) -> tuple[Tensor, Tensor]:
+    """All local maxima, and how far one must descend from each before one can climb higher.
 
-    height (H, W) of numbers, mask (H, W) bool (default: everywhere) -> (positions (K, 2) int64 as (row, column), depth (K,) float64),
-    deepest first; the highest of each connected part has infinite depth. Those with `depth > h` are the h-maxima of the part.
-    One pass from high to low: a pixel with no neighbor so far starts a peak, and where two peaks' surroundings meet, the lower one ends.
-    Raises ValueError if the shapes differ.
+    height (H, W) of numbers -> (positions (K, 2) int64 as (row, column), drop (K,) float64), largest drop first. Where nothing is
+    higher, the drop is that to the lowest pixel of the map. A flat top counts once, at its first pixel in reading order. Those with
+    `drop >= h` are the h-maxima, `skimage.morphology.h_maxima(height, h)`. One pass from high to low: a pixel that touches no earlier one
+    is a new top, and where the surroundings of two tops meet, the lower one has found its pass. Raises ValueError if height is not (H, W).
     """
-    mask = torch.ones_like(height, dtype=torch.bool) if mask is None else mask
-    _same_shape("peaks", height=height, mask=mask)
-    levels, inside = height.tolist(), mask.tolist()
-    order = sorted(torch.nonzero(mask).tolist(), key=lambda p: -levels[p[0]][p[1]])
-    parent: dict[tuple, tuple] = {}  # union-find: the root of a part is its highest pixel
-    depth: dict[tuple, float] = {}
+    if height.ndim != 2:
+        raise ValueError(f"peaks: height has shape {tuple(height.shape)} and must be (H, W)")
+    levels = height.tolist()
+    order = sorted(np.ndindex(*height.shape), key=lambda p: -levels[p[0]][p[1]])
+    parent: dict[tuple, tuple] = {}  # union-find: the root of a part is one of its highest pixels
+    tops: dict[tuple, list] = {}  # of each root: its tops of equal height that have found no pass to anything higher
+    drop: dict[tuple, float] = {}
 
     def root(pixel):
         while parent[pixel] != pixel:
@@ -63,41 +64,50 @@ def peaks(height: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
 
     for i, j in order:
         level = levels[i][j]
-        tops = {root(p) for p in _neighbors(i, j, inside) if p in parent}
-        top = max(tops, key=lambda p: levels[p[0]][p[1]], default=(i, j))
-        parent[i, j] = top
-        if not tops:
-            depth[i, j] = math.inf
-        for lower in tops - {top}:
-            depth[lower] = levels[lower[0]][lower[1]] - level
-            parent[lower] = top
-    found = sorted(((-d, p) for p, d in depth.items() if d > 0), key=lambda item: item[0])
-    positions = torch.tensor([p for _, p in found], dtype=torch.int64).view(-1, 2)
-    return positions, torch.tensor([-d for d, _ in found], dtype=torch.float64)
+        met = {root(p) for p in _neighbors(i, j, EIGHT, height.shape) if p in parent}
+        if not met:
+            parent[i, j], tops[i, j] = (i, j), [(i, j)]
+            continue
+        high = max(met, key=lambda p: levels[p[0]][p[1]])
+        parent[i, j] = high
+        summit = levels[high[0]][high[1]]
+        for other in met - {high}:
+            parent[other] = high
+            own = levels[other[0]][other[1]]
+            if own < summit:
+                drop |= dict.fromkeys(tops.pop(other), own - level)
+            elif own == level:  # two ends of one flat top
+                tops[high] = [min(tops[high] + tops.pop(other))]
+            else:
+                tops[high] += tops.pop(other)
+    lowest = levels[order[-1][0]][order[-1][1]]
+    drop |= {top: levels[top[0]][top[1]] - lowest for last in tops.values() for top in last}
+    found = sorted((-fall, top) for top, fall in drop.items() if fall > 0)
+    positions = torch.tensor([top for _, top in found], dtype=torch.int64).view(-1, 2)
+    return positions, torch.tensor([-fall for fall, _ in found], dtype=torch.float64)
 
 
 def split_touching(mask: Tensor, h: float) -> Tensor:
     """Cut a foreground into roundish objects at its necks: watershed on minus the distance to the background.
 
-    mask (H, W) bool; h > 0, pixels: a top of the distance map becomes an object if one must descend more than h from it before climbing
-    higher, and so does the highest top of each connected part. -> labels (H, W) int64: 0 background, objects 1 ... M in reading order
-    of their tops. Raises ValueError for an h that is not positive.
+    mask (H, W) bool; h > 0, pixels: a top of the distance map becomes an object if one must descend at least h from it before climbing
+    higher. -> labels (H, W) int64: objects 1 ... M in reading order of their tops; 0 background, and parts of the mask where no top has h.
+    Raises ValueError for an h that is not positive.
     """
     if not h > 0:
         raise ValueError(f"split_touching: h is {h} and must be greater than 0")
     distance = torch.from_numpy(ndimage.distance_transform_edt(mask.cpu().numpy()))
-    positions, depth = peaks(distance, mask.cpu())
-    rows, columns = positions[depth > h].T
-    markers = np.zeros(mask.shape, np.int64)
-    first = np.lexsort((columns.numpy(), rows.numpy()))
-    markers[rows[first], columns[first]] = np.arange(1, len(first) + 1)
-    return watershed(-distance, torch.from_numpy(markers), mask.cpu()).to(mask.device)
+    positions, drop = peaks(distance)
+    markers = torch.zeros(mask.shape, dtype=torch.int64)
+    for number, (i, j) in enumerate(sorted(positions[drop >= h].tolist()), 1):
+        markers[i, j] = number
+    return watershed(-distance, markers, mask.cpu()).to(mask.device)
 
 
-def _neighbors(i: int, j: int, inside: list) -> list[tuple[int, int]]:
-    """The pixels inside that share an edge with (i, j)."""
-    near = [(i + di, j + dj) for di, dj in FOUR]
-    return [(y, x) for y, x in near if 0 <= y < len(inside) and 0 <= x < len(inside[0]) and inside[y][x]]
+def _neighbors(i: int, j: int, steps: tuple, size: tuple) -> list[tuple[int, int]]:
+    """The pixels of a map of this size that are one of the steps away from (i, j)."""
+    near = [(i + di, j + dj) for di, dj in steps]
+    return [(y, x) for y, x in near if 0 <= y < size[0] and 0 <= x < size[1]]
 
 
 def _same_shape(who: str, **tensors: Tensor) -> None:

@@ -61,6 +61,13 @@ class PixelInspector(CourseWidget):
             raise traitlets.TraitError(f"layer must be one of {', '.join(there)} here, got {proposal.value!r}")
         return proposal.value
 
+    @traitlets.validate("row", "column")
+    def _is_inside(self, proposal):
+        name = proposal.trait.name
+        if self.size and proposal.value >= self.size[name == "column"]:
+            raise traitlets.TraitError(f"{name} must be 0 to {self.size[name == 'column'] - 1}, got {proposal.value}")
+        return proposal.value
+
     def scene(self) -> pixel_facts.Scene:
         """The picture and its annotations as arrays."""
         shape = tuple(self.size)
@@ -228,7 +235,7 @@ def pixel_inspector(
     richest = "panoptic" if "panoptic" in arrays else known[0].replace("masks", "instances")
     inspector.layer = layer or richest
     sizes = np.bincount(scene.owner.ravel())[1:]
-    first = np.flatnonzero(scene.owner == sizes.argmax() + 1) if sizes.size else np.arange(scene.owner.size)
-    start = int(first[len(first) // 4])
-    inspector.row, inspector.column = divmod(start, shape[1])
+    inside = np.argwhere(scene.owner == sizes.argmax() + 1) if sizes.size else np.zeros((0, 2), int)
+    start = inside[len(inside) // 4] if len(inside) else np.array(shape) // 2
+    inspector.row, inspector.column = start.tolist()
     return inspector

@@ -118,11 +118,11 @@ class ReceptiveFieldPainter(CourseWidget):
     def middle(self, share: float) -> int:
         """Side of the smallest square in the middle of the field that holds this share of the paths of both axes."""
         counts = self.profile()
-        n, total = len(counts), counts.sum()
-        side = n % 2 or 2
-        while (counts[(n - side) // 2 : (n + side) // 2].sum() / total) ** 2 < share:
-            side += 2
-        return side
+        n = len(counts)
+        sides = torch.arange(n % 2 or 2, n + 1, 2)
+        upto = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        held = (upto[(n + sides) // 2] - upto[(n - sides) // 2]) / upto[-1]
+        return int(sides[held**2 >= share][0])
 
     def before(self) -> int | None:
         """Size of the field of the `previous` layers, if there are any."""

@@ -99,7 +99,7 @@ export function render({ model, el }) {
   const root = card(el, "Watershed explorer");
   const S = prepare((name) => model.get(name));
   const [height, width] = S.shape;
-  const [dry, truth] = [-Math.ceil(S.deepest / STEP) * STEP, S.cells.length > 0];
+  const [dry, truth] = [-STEP * (Math.floor(S.deepest / STEP) + 1), S.cells.length > 0];
   const depth = fine(model, "h", "marker depth h", 0, 5, () => {
     const tried = model.get("tried");
     if (!tried.includes(model.get("h"))) update(model, { tried: [...tried, model.get("h")] });

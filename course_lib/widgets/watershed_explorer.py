@@ -27,7 +27,7 @@ class WatershedExplorer(CourseWidget):
     h = traitlets.Float(1.0, min=0.0, max=DEEPEST, help="px; least depth of a marker").tag(sync=True)
     level = traitlets.Float(0.0, max=0.0, help="px; height of the water, 0 = all is flooded").tag(sync=True)
     row = traitlets.Int(0, min=0, help="of the cross-section").tag(sync=True)
-    tried = traitlets.List(help="every h so far").tag(sync=True)
+    tried = traitlets.List(traitlets.Float(), help="every h so far").tag(sync=True)
     size = traitlets.List(help="[H, W]").tag(sync=True)
     mask = traitlets.Unicode(help="packed (label_maps.pack)").tag(sync=True)
     picture = traitlets.Unicode("", help="gray picture, base64 of H * W bytes; empty if a mask was given").tag(
@@ -40,6 +40,12 @@ class WatershedExplorer(CourseWidget):
     def _remember(self, change) -> None:
         if change.new not in self.tried:
             self.tried = [*self.tried, change.new]
+
+    @traitlets.validate("row")
+    def _is_inside(self, proposal):
+        if self.size and proposal.value >= self.size[0]:
+            raise traitlets.TraitError(f"row must be 0 to {self.size[0] - 1}, got {proposal.value}")
+        return proposal.value
 
     def distance(self) -> np.ndarray:
         """Distance (H, W) float64 of each pixel to the background, px."""

@@ -51,18 +51,6 @@ def test_the_browser_computes_as_pytorch(browser):
             assert words == mirror.verdict(), case
 
 
-def test_published_shares(browser):
-    """A 3×3 kernel on a 65×65 map, by rate: share of positions with all nine taps, and with only one."""
-    for rate, (all_nine, only_one) in {6: (0.665, 0), 12: (0.398, 0), 18: (0.199, 0), 24: (0.068, 0)}.items() | {
-        36: (0, 0.012),
-        60: (0, 0.716),
-        65: (0, 1),
-    }.items():
-        count = dilation_explorer(3, rate, 65).positions()
-        assert round(count["all"] / 65**2, 3) == all_nine, rate
-        assert round(count["one"] / 65**2, 3) == only_one, rate
-
-
 def said(page):
     return page.locator(".cw-verdict").inner_text().replace("\n\n", "\n").split("\n")
 

@@ -278,7 +278,7 @@ def test_in_jupyterlab(notebook):
     rate = slider(page, "rate of layer 3")
     rate.focus()
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:enter-command-mode')")
-    rate.press("ArrowRight")  # in command mode JupyterLab would move its cell selection
+    rate.press("ArrowUp")  # in command mode JupyterLab would move its cell selection
     page.until(
         "print(painter.layers, painter.previous)", "[[3, 1, 1], [3, 1, 1], [3, 1, 2]] [[3, 1, 1], [3, 1, 1], [3, 1, 1]]"
     )

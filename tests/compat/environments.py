@@ -1,5 +1,7 @@
-"""The three environments: their packages, the interpreter they need, and whether an installation moved anything."""
+"""The three environments: their packages, the interpreter they need, whether an installation moved anything, and the tests
+that can run in them."""
 
+import ast
 import json
 import os
 import re
@@ -13,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COLAB_LIST = Path(__file__).with_name("colab.txt")
 PYTHONS = {"colab": "3.13", "oldest": "3.11", "newest": "3.12"}
 FOR_TESTS = ("pytest", "pytest-xdist")  # of the extra [dev]; all else that the tests here use is a learner's
+FOREIGN = set(  # what only tests with all of [dev] import; every ordinary run has them
+    "authoring hypothesis jupytext playwright pycocotools segmentation_models_pytorch torchmetrics transformers".split()
+)
 SHOWN = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "matplotlib", "ipywidgets", "anywidget", "ipython")
 
 
@@ -158,3 +163,20 @@ def course_copy(folder: Path, address: str = "") -> Path:
             raise Stop('pyproject.toml: [tool.course] has no line repository = "..."')
         (copy / "pyproject.toml").write_text(changed, encoding="utf-8")
     return copy
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names of the packages that a Python file imports anywhere."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in names}
+
+
+def left_out(root: Path) -> list[str]:
+    """The test files and folders of a copy of the course that need more than a learner's packages and pytest."""
+    files = [*root.glob("tests/**/test_*.py"), *root.glob("tests/**/conftest.py")]
+    foreign = [path for path in files if imported(path) & FOREIGN]
+    return sorted(
+        (path.parent if path.name == "conftest.py" else path).relative_to(root).as_posix() for path in foreign
+    )

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -46,9 +47,10 @@ def execute(path: Path, name: str, cwd: Path, kept: Path, colab: bool) -> Result
     notebook, started, problems = nbformat.read(path, as_version=4), time.monotonic(), []
     where = {"metadata": {"path": str(cwd)}}
     try:
-        NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="compat", resources=where).execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        problems.append(str(error).strip()[-1500:])
+        options = dict(timeout=CELL_SECONDS, startup_timeout=300, kernel_name="compat", resources=where)
+        NotebookClient(notebook, **options).execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
+        problems.append(str(error).strip()[-1500:] or repr(error))
     seconds = time.monotonic() - started
     kept.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, kept)
@@ -77,6 +79,16 @@ def warnings_in(outputs: list[dict]) -> list[str]:
     """The different warnings that cells printed: what will break next."""
     texts = [output["text"] for output in outputs if output.get("name") == "stderr"]
     return sorted({line.strip()[:160] for text in texts for line in text.splitlines() if "Warning: " in line})
+
+
+def doctor_warnings(notebook: Path) -> list[str]:
+    """What the doctor warns of in an executed notebook; this machine's memory, disk and device are another matter."""
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells
+    printed = [output.text for cell in cells for output in cell.get("outputs", []) if output.get("name") == "stdout"]
+    lines = "".join(printed).splitlines()
+    return [line for line in lines if re.match(r"warning +(Python|packages|torch|widgets|points) ", line)]
 
 
 def run_all(notebooks: list[Path], root: Path, cwd: Path, variables: dict[str, str], *, colab=False, workers=2):

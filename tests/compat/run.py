@@ -17,7 +17,6 @@ ordinary test run proves already.
 """
 
 import argparse
-import ast
 import re
 import signal
 import subprocess
@@ -28,16 +27,15 @@ from pathlib import Path
 
 import environments
 import headless
-import nbformat
 import platformdirs
 from environments import ROOT, Stop
 
+sys.path.insert(0, str(ROOT))
+from authoring.build import COLAB_PACKAGES, course_address
+
 ADDRESS = "https://github.com/course-compat/segmentation-course"  # reached through git's insteadOf, never by network
 STUB = Path(__file__).with_name("stub")
-FOREIGN = {  # what a test may import only where all of [dev] is installed: every ordinary run tests those
-    *("authoring", "hypothesis", "jupytext", "playwright", "pycocotools", "segmentation_models_pytorch"),
-    *("torchmetrics", "transformers"),
-}
+MAY_COME = {"course-lib", *map(environments.canonical, COLAB_PACKAGES)}
 NOT_HERE = ["tests/browser", "tests/test_start.py"]  # another environment of its own, each
 
 
@@ -57,24 +55,9 @@ def report(results) -> list[str]:
     return failed
 
 
-def imported(path: Path) -> set[str]:
-    """The top-level names of the packages that a Python file imports anywhere."""
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
-    return {name.partition(".")[0] for name in names}
-
-
-def left_out(root: Path) -> list[str]:
-    """The test files of a copy of the course that need more than a learner's packages and pytest."""
-    files = [*root.glob("tests/**/test_*.py"), *root.glob("tests/**/conftest.py")]
-    foreign = [path for path in files if imported(path) & FOREIGN]
-    return [(path.parent if path.name == "conftest.py" else path).relative_to(root).as_posix() for path in foreign]
-
-
 def unit_tests(python: Path, root: Path, scratch: Path, without: list[str]) -> tuple[int, list[str]]:
     """Run the unit tests of a copy of the course. Returns how many passed and what failed."""
-    elsewhere = [f"--ignore={name}" for name in [*without, *left_out(root)]]
+    elsewhere = [f"--ignore={name}" for name in [*without, *environments.left_out(root)]]
     command = [python, "-m", "pytest", "tests", *elsewhere, "-n", "2", "--dist", "loadfile", "-r", "fE"]
     variables = environments.clean(
         COURSE_PROGRESS=str(scratch / "progress.json"), IPYTHONDIR=str(scratch / "ipython-tests"), MPLBACKEND="agg"
@@ -91,36 +74,41 @@ def unit_tests(python: Path, root: Path, scratch: Path, without: list[str]) -> t
 
 def github(course: Path) -> tuple[dict[str, str], str]:
     """Make the copy a repository with the release's tag. Returns the variables that lead ADDRESS there, and the tag."""
-    version = re.search(r'^__version__ = "(.+)"', (course / "course_lib/__init__.py").read_text("utf-8"), re.MULTILINE)[
-        1
-    ]
+    tag = course_address(course)[1]
     author = ["-c", "user.name=compat", "-c", "user.email=compat@localhost", "-c", "commit.gpgsign=false"]
-    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "release"], ["tag", f"v{version}"]):
+    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "release"], ["tag", tag]):
         subprocess.run(["git", "-c", "core.hooksPath=", *command], cwd=course, check=True, env=environments.clean())
     key = f"url.{course.as_uri()}.insteadOf"
-    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": ADDRESS}, f"v{version}"
+    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": ADDRESS}, tag
+
+
+def fresh_colab(folder: Path, python: Path) -> dict[str, str]:
+    """What is installed after a look at it: Colab's versions, without what an earlier run's Colab cell brought."""
+    listed = environments.pinned(environments.COLAB_LIST.read_text("utf-8"))
+    if left := set(environments.frozen(python)) & (MAY_COME - set(listed)):
+        environments.pip(python, folder / "pip.log", "uninstall", "-y", *sorted(left))
+    have = environments.frozen(python)
+    wrong = [
+        f"{name} is {have.get(name)}, not {version}" for name, version in listed.items() if have.get(name) != version
+    ]
+    if wrong:
+        raise Stop(f"the environment is not Colab's ({'; '.join(wrong)}): delete {folder} and run this again")
+    return have
 
 
 def colab(folder: Path, python: Path, scratch: Path) -> tuple[int, int, list[str]]:
     """(notebooks, unit tests passed, failures) on the stand-in for Colab."""
-    log, listed = folder / "pip.log", environments.pinned(environments.COLAB_LIST.read_text("utf-8"))
-    if left := {"course-lib", "pooch"} & set(environments.frozen(python)):  # what an earlier run installed
-        environments.pip(python, log, "uninstall", "-y", *sorted(left))
-    before = environments.frozen(python)
-    wrong = [f"{name} is {before.get(name)}, not {want}" for name, want in listed.items() if before.get(name) != want]
-    if wrong:
-        raise Stop(f"the environment is not Colab's ({'; '.join(wrong)}): delete {folder} and run this again")
+    before = fresh_colab(folder, python)
     course = environments.course_copy(folder, ADDRESS)
-    built = subprocess.run([sys.executable, "-m", "authoring.build"], cwd=course, env=environments.clean())
-    if built.returncode:
+    if subprocess.run([sys.executable, "-m", "authoring.build"], cwd=course, env=environments.clean()).returncode:
         raise Stop("authoring.build failed in the copy of the course")
     git, tag = github(course)
     content = scratch / "content"  # /content on Colab, where every kernel starts
     content.mkdir()
     startup = f"import sys\n\nsys.path.append({str(STUB)!r})\nimport google.colab\n"
-    progress = {"COURSE_PROGRESS": str(scratch / "progress.json")}
-    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as Colab sets it
-    variables = environments.clean(**headless.kernel(scratch, python, startup, **git, **progress, **inline))
+    inline = "module://matplotlib_inline.backend_inline"  # as Colab sets it
+    settings = {**git, "COURSE_PROGRESS": str(scratch / "progress.json"), "MPLBACKEND": inline}
+    variables = environments.clean(**headless.kernel(scratch, python, startup, **settings))
     first, *rest = notebooks(course)
     failed = report(headless.run_all([first], course, content, variables, colab=True, workers=1))
     clone = content / ADDRESS.rsplit("/", 1)[1]
@@ -128,32 +116,15 @@ def colab(folder: Path, python: Path, scratch: Path) -> tuple[int, int, list[str
         raise Stop(f"the Colab cell of {first.name} cloned nothing into {content}")
     failed += report(headless.run_all(rest, course, content, variables, colab=True))
     after = environments.frozen(python)
-    allowed = {"course-lib"} | colab_packages()
-    failed += (moves := environments.moved(before, after, allowed))
     came = [f"{name} {after[name]}" for name in sorted(set(after) - set(before))]
-    print(*(f"  {line}" for line in moves), f"  cloned {tag}; came: {', '.join(came)}; moved: {len(moves)}", sep="\n")
-    failed += (warned := doctor_warnings(folder / "executed" / first.relative_to(course)))
-    print(*(f"  {line}" for line in warned), sep="\n", end="\n" * bool(warned))
-    passed, broken = unit_tests(
-        python, clone, scratch, [*NOT_HERE, "tests/test_doctor.py"]
-    )  # which asks for JupyterLab
-    return 1 + len(rest), passed, failed + broken
-
-
-def doctor_warnings(notebook: Path) -> list[str]:
-    """What lesson 00's first cell warns of, this machine's memory, disk and device apart."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    printed = [output.text for cell in cells for output in cell.get("outputs", []) if output.get("name") == "stdout"]
-    lines = "".join(printed).splitlines()
-    return [line for line in lines if re.match(r"warning +(Python|packages|torch|widgets|points) ", line)]
-
-
-def colab_packages() -> set[str]:
-    """The packages that the Colab cell may install."""
-    sys.path.insert(0, str(ROOT))
-    from authoring.build import COLAB_PACKAGES
-
-    return {environments.canonical(name) for name in COLAB_PACKAGES}
+    said = environments.moved(before, after, MAY_COME)
+    print(f"  the Colab cell cloned {tag}; came: {', '.join(came) or 'nothing'}; moved: {len(said)}")
+    said += [f"{name} did not come" for name in ("course-lib", "pooch") if name not in after]
+    said += headless.doctor_warnings(folder / "executed" / first.relative_to(course))
+    print(*(f"  {line}" for line in said), sep="\n", end="\n" * bool(said))
+    without = [*NOT_HERE, "tests/test_doctor.py"]  # which asks for JupyterLab
+    passed, broken = unit_tests(python, clone, scratch, without)
+    return 1 + len(rest), passed, failed + said + broken
 
 
 def elsewhere(name: str, folder: Path, python: Path, scratch: Path) -> tuple[int, int, list[str]]:

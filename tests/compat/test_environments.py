@@ -124,6 +124,28 @@ def test_warnings_are_collected_once():
     assert headless.warnings_in(outputs) == ["x.py:3: DeprecationWarning: old"]
 
 
+def test_tests_that_need_more_than_pytest_are_left_out(tmp_path):
+    files = {
+        "tests/a/test_plain.py": "import torch\nfrom course_lib import ops",
+        "tests/a/test_oracle.py": "def test():\n    from torchmetrics.classification import Accuracy",
+        "tests/page/conftest.py": "import playwright.sync_api as api",
+        "tests/page/test_page.py": "import torch",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert environments.left_out(tmp_path) == ["tests/a/test_oracle.py", "tests/page"]
+
+
+def test_the_doctor_s_warnings_are_read_from_a_notebook(tmp_path):
+    nbformat = pytest.importorskip("nbformat").v4
+    text = "ok       Python    3.13\nwarning  packages  missing: nbval\nwarning  disk      1.0 GB free\n"
+    cell = nbformat.new_code_cell("", outputs=[nbformat.new_output("stream", name="stdout", text=text)])
+    path = tmp_path / "x.ipynb"
+    path.write_text(json.dumps(nbformat.new_notebook(cells=[cell])), encoding="utf-8")
+    assert headless.doctor_warnings(path) == ["warning  packages  missing: nbval"]
+
+
 def test_a_failed_pip_is_one_sentence_with_its_error(tmp_path, monkeypatch):
     def fails(command, stdout, **_):
         print("Looking ...\nERROR: No matching distribution found for torch==9\n", file=stdout, flush=True)

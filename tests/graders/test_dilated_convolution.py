@@ -45,6 +45,13 @@ def kernel_by_kronecker(weight, rate):
     return torch.stack([torch.stack([torch.kron(one, corner) for one in several]) for several in weight])
 
 
+def kernel_zeros_first(weight, rate):
+    rows, columns = pair(rate)
+    out = weight.new_zeros(*weight.shape[:2], weight.shape[2] * rows, weight.shape[3] * columns)
+    out[:, :, rows - 1 :: rows, columns - 1 :: columns] = weight
+    return out
+
+
 def kernel_rate_zeros(weight, rate):
     rows, columns = pair(rate)
     return kernel_spread(weight, rows + 1, columns + 1)
@@ -311,6 +318,17 @@ def touched_while_it_is_read(rates):
             for dx in (-rate, 0, rate):
                 seen |= torch.roll(seen, (dy, dx), dims=(0, 1))
     return seen
+
+
+def touched_rows_or_columns(rates):
+    line = touched_by_sets(rates)[0]
+    return line[:, None] | line[None, :]
+
+
+def touched_every_smallest_step(rates):
+    line = torch.zeros(1 + 2 * sum(rates), dtype=torch.bool)
+    line[:: min(rates, default=1)] = True
+    return line[:, None] & line[None, :]
 
 
 def touched_last_layer(rates):
@@ -741,6 +759,20 @@ def dense_new_statistics(network):
     return network, dense
 
 
+def dense_without_pooling(network):
+    dense, rate = [], 1
+    for layer in copy.deepcopy(network):
+        if isinstance(layer, nn.MaxPool2d):
+            rate *= pair(layer.stride)[0]
+            continue
+        if isinstance(layer, nn.Conv2d):
+            layer.dilation, layer.padding = times(layer.dilation, rate), times(layer.padding, rate)
+            rate *= layer.stride[0]
+            layer.stride = 1
+        dense.append(layer)
+    return network, nn.Sequential(*dense)
+
+
 def dense_enlarged(network):
     stride = 1
     for layer in network:
@@ -764,6 +796,7 @@ def dense_with_zeros_in_the_kernel(network):
 MUTANTS = {
     "dilate_kernel": [
         (kernel_by_kronecker, "(k - 1) * rate + 1, not k * rate"),
+        (kernel_zeros_first, "zeros precede the first tap"),
         (kernel_rate_zeros, "rate - 1 zeros lie between"),
         (kernel_pair_exchanged, "two rates are exchanged"),
         (kernel_first_of_pair, "only the first rate"),
@@ -801,6 +834,8 @@ MUTANTS = {
         (touched_each_rate_once, "occurs twice is used once"),
         (touched_while_it_is_read, "while it is still being read"),
         (touched_cross, "corner taps are missing"),
+        (touched_rows_or_columns, "joined with or"),
+        (touched_every_smallest_step, "no path reaches"),
         (touched_last_layer, "only the last layer"),
         (touched_holes, "upside down"),
     ],
@@ -845,10 +880,11 @@ MUTANTS = {
         (dense_pooling_not_dilated, "the pooling network[4] has dilation 1 where 2"),
         (dense_last_stride_only, "only the last removed stride counts there"),
         (dense_strides_added, "they multiply (2 and 3)"),
-        (dense_total_rate, "the strides removed before it are 2"),
+        (dense_total_rate, "strides removed before it: 2"),
         (dense_own_dilation_lost, "is overwritten"),
         (dense_tuple_repeated, "multiplying a tuple repeats it"),
         (dense_new_statistics, "is not the old one's"),
+        (dense_without_pooling, "all layers stay"),
         (dense_enlarged, "those between are not the old network's answers"),
         (dense_with_zeros_in_the_kernel, "no more and no fewer"),
     ],

@@ -8,7 +8,10 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from harness import exercise_tests
+from scipy import ndimage
 from torch import nn
+
+from course_lib import ops
 
 # 1 · box IoU
 
@@ -488,6 +491,10 @@ def runs_counts_as_tensor(value, to):
     return code | {"counts": torch.tensor(code["counts"])}
 
 
+def runs_from_the_library(value, to):
+    return ops.rle_encode(value) if to == "rle" else ops.rle_decode(value)
+
+
 def runs_one_direction(value, to):
     return _encode(value)
 
@@ -765,6 +772,18 @@ def components_are_classes(classes, connectivity):
     return classes, len(classes.unique()) - 1
 
 
+def components_from_scipy(classes, connectivity):
+    labels, count = torch.zeros_like(classes), 0
+    for value in classes.unique().tolist():
+        if value:
+            part, number = ndimage.label((classes == value).numpy(), np.ones((3, 3)) if connectivity == 8 else None)
+            labels += torch.from_numpy(part).long() + count * torch.from_numpy(part > 0)
+            count += number
+    first = {}
+    flat = [first.setdefault(k, len(first) + 1) if k else 0 for k in labels.flatten().tolist()]
+    return torch.tensor(flat).view(labels.shape), count
+
+
 def components_one_pass(classes, connectivity):
     """The left or the upper neighbor's number, or a new one; nothing is merged."""
     labels, count = torch.zeros_like(classes), 0
@@ -845,7 +864,7 @@ def _convert(head, height, width, kernel=None, layout=None, bias=True, relu=True
     return nn.Sequential(*layers)
 
 
-def head_by_einops_style(head, height, width):
+def head_by_state_dicts(head, height, width):
     """Slices and state dicts instead of a loop over layers."""
     linears = [layer for layer in head if type(layer) is nn.Linear]
     convs = []
@@ -866,9 +885,8 @@ def head_all_1x1(head, height, width):
     )
 
 
-def head_flattens_first(head, height, width):
-    layers = [nn.Flatten(), nn.Unflatten(1, (-1, 1, 1))] if False else [nn.Flatten()]
-    return nn.Sequential(*layers, *list(head)[1:])
+def head_pools_to_size(head, height, width):
+    return nn.Sequential(nn.AdaptiveAvgPool2d((height, width)), *head)
 
 
 def head_rows_first(head, height, width):
@@ -938,6 +956,17 @@ def head_single_precision(head, height, width):
 
 def head_rounded(head, height, width):
     return _convert(head, height, width, layout=lambda weight, shape: weight.view(shape).float().to(weight.dtype))
+
+
+def head_from_the_library(head, height, width):
+    layers, size = [], (height, width)
+    for layer in head:
+        if isinstance(layer, nn.Linear):
+            layers.append(ops.linear_to_conv(layer, size))
+            size = (1, 1)
+        elif isinstance(layer, nn.ReLU):
+            layers.append(layer)
+    return nn.Sequential(*layers)
 
 
 def head_all_large(head, height, width):
@@ -1024,6 +1053,7 @@ MUTANTS = {
         (runs_reshaped_wrongly, "down the first column"),
         (runs_mask_of_bytes, "dtype bool"),
         (runs_counts_as_tensor, "not a tensor"),
+        (runs_from_the_library, "of course_lib"),
         (runs_one_direction, "it stopped with"),
     ],
     "read_volume": [
@@ -1051,6 +1081,7 @@ MUTANTS = {
         (components_flattened, "does not wrap around"),
         (components_recursive, "keep the pixels still to visit in a queue"),
         (components_are_classes, "the classes themselves"),
+        (components_from_scipy, "it uses `ndimage.label`"),
         (components_one_pass, "one component carries 2 numbers"),
         (components_class_by_class, "go class by class"),
         (components_by_columns, "column by column"),
@@ -1061,7 +1092,7 @@ MUTANTS = {
     ],
     "head_to_conv": [
         (head_all_1x1, "has a 1×1 kernel"),
-        (head_flattens_first, "a Linear is left"),
+        (head_pools_to_size, "a Linear is left"),
         (head_rows_first, "channel, row, column"),
         (head_columns_first, "channel, column, row"),
         (head_flipped, "180 degrees"),
@@ -1074,6 +1105,7 @@ MUTANTS = {
         (head_square_kernels, "height comes first"),
         (head_single_precision, "float64"),
         (head_rounded, "lost precision"),
+        (head_from_the_library, "of course_lib"),
         (head_all_large, "must be 1×1"),
     ],
 }
@@ -1084,7 +1116,7 @@ ALTERNATES = {
     "convert_mask": [runs_in_numpy, runs_by_groupby],
     "read_volume": [volume_box_by_box],
     "label_components": [components_by_union_find, components_by_spreading, components_by_a_stack],
-    "head_to_conv": [head_by_einops_style],
+    "head_to_conv": [head_by_state_dicts],
 }
 
 TestExercise = exercise_tests("01_pixels_to_labels", MUTANTS, ALTERNATES)

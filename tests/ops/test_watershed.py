@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from skimage import morphology, segmentation
+
+from course_lib import ops
+
+CROSS = ndimage.generate_binary_structure(2, 1)
+
+
+def _markers(rng, h, w, count=3):
+    """Markers on the lowest level of all, no two near the same pixel, so that no tie has to be broken."""
+    spots = np.stack(np.meshgrid(range(0, h, 3), range(0, w, 3), indexing="ij"), -1).reshape(-1, 2)
+    markers = np.zeros((h, w), np.int64)
+    for k, (i, j) in enumerate(spots[rng.choice(len(spots), count, replace=False)], 1):
+        markers[i, j] = k
+    return markers
+
+
+def test_equals_scikit_image_on_odd_sizes_with_and_without_a_mask():
+    rng = np.random.default_rng(0)
+    for trial in range(25):
+        h, w = rng.integers(7, 22, 2)
+        height, markers = rng.random((h, w)), _markers(rng, h, w)
+        height[markers > 0] = -1
+        mask = rng.random((h, w)) < 0.8 if trial % 2 else np.ones((h, w), bool)
+        found = ops.watershed(torch.from_numpy(height), torch.from_numpy(markers), torch.from_numpy(mask))
+        assert found.dtype == torch.int64
+        assert np.array_equal(found.numpy(), segmentation.watershed(height, markers, mask=mask))
+
+
+def test_a_profile_flooded_on_paper():
+    height = torch.tensor([[2, 1, 3, 5, 2, 0, 1]])
+    markers = torch.tensor([[0, 1, 0, 0, 0, 2, 0]])
+    assert ops.watershed(height, markers).tolist() == [[1, 1, 1, 2, 2, 2, 2]]  # 5 is reached from 2 before it is from 3
+
+
+def test_water_that_has_risen_does_not_sink_again():
+    # behind the pass of 4 the left flood finds a hole, but it arrives there at level 4; the right one has been at 3 before
+    height = torch.tensor([[0, 4, 1, 3, 2, 0]])
+    markers = torch.tensor([[1, 0, 0, 0, 0, 2]])
+    assert ops.watershed(height, markers).tolist() == [[1, 1, 2, 2, 2, 2]]
+
+
+def test_the_mask_and_unreached_parts_stay_zero():
+    mask = torch.tensor([[1, 1, 0, 1, 1]]).bool()
+    markers = torch.tensor([[7, 0, 3, 0, 0]])
+    assert ops.watershed(torch.zeros(1, 5), markers, mask).tolist() == [[7, 7, 0, 0, 0]]
+
+
+def test_peaks_of_a_profile_on_paper():
+    positions, depth = ops.peaks(torch.tensor([[0, 5, 3, 4, 1, 9, 8]]))
+    assert positions.tolist() == [[0, 5], [0, 1], [0, 3]]  # 9 is the highest; from 5 one goes down to 1, from 4 down to 3
+    assert depth.tolist() == [float("inf"), 4.0, 1.0]
+
+
+def test_peaks_deeper_than_h_are_the_h_maxima():
+    rng = np.random.default_rng(1)
+    for trial in range(15):
+        height = ndimage.gaussian_filter(rng.random((19, 24)), 1.2) * 10
+        if trial % 2:
+            height = height.round()  # plateaus and ties
+        _, depth = ops.peaks(torch.from_numpy(height))
+        for h in (0.05, 0.3, 0.75, 1.0):
+            raised = morphology.reconstruction(height - h, height, footprint=CROSS)
+            _, count = ndimage.label(morphology.local_maxima(raised, connectivity=1), CROSS)
+            assert int((depth > h).sum()) == count
+
+
+def test_every_part_of_a_mask_has_a_peak_of_infinite_depth():
+    mask = torch.tensor([[1, 1, 0, 1, 0, 1, 1, 1]]).bool()
+    positions, depth = ops.peaks(torch.tensor([[1, 2, 9, 1, 9, 3, 1, 2]]), mask)
+    assert depth.isinf().sum() == 3
+    assert mask[positions[:, 0], positions[:, 1]].all()
+    assert depth[-1] == 1
+
+
+def _two_disks(gap):
+    y, x = torch.meshgrid(torch.arange(24), torch.arange(40), indexing="ij")
+    return ((y - 12) ** 2 + (x - 12) ** 2 <= 64) | ((y - 12) ** 2 + (x - 12 - gap) ** 2 <= 64)
+
+
+def test_touching_disks_are_split_at_the_neck_and_a_lone_speck_stays():
+    mask = _two_disks(14)
+    mask[0, 39] = True
+    labels = ops.split_touching(mask, 1.0)
+    assert labels.max() == 3
+    assert ((labels > 0) == mask).all()
+    assert labels[12, 12] != labels[12, 26]
+    assert abs(int((labels[:, :19] > 0).sum()) - int((labels == labels[12, 12]).sum())) < 20
+
+
+def test_a_larger_h_never_gives_more_objects():
+    g = torch.Generator().manual_seed(0)
+    noise = torch.nn.functional.avg_pool2d(torch.rand(1, 1, 60, 60, generator=g), 7, 1)[0, 0]
+    counts = [int(ops.split_touching(noise > 0.48, h).max()) for h in (0.1, 0.5, 1.0, 2.0, 5.0)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1]
+
+
+def test_bad_input_gets_one_sentence():
+    with pytest.raises(ValueError, match=r"watershed: markers is \(2, 3\) and must be \(2, 2\) like height"):
+        ops.watershed(torch.zeros(2, 2), torch.zeros(2, 3))
+    with pytest.raises(ValueError, match="peaks: mask"):
+        ops.peaks(torch.zeros(2, 2), torch.ones(3, 2).bool())
+    with pytest.raises(ValueError, match="split_touching: h is 0 and must be greater than 0"):
+        ops.split_touching(torch.ones(2, 2).bool(), 0)
