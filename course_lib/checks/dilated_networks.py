@@ -187,10 +187,10 @@ SMALL = "some pixels that this cell can see are missing"
 LARGE = "it holds rows or columns that this cell can never see (is the gradient of another cell still in `.grad`?)"
 
 
-def _boxes(claim: str, student, cases: list[dict], small: str = SMALL, large: str = LARGE) -> Property:
-    """The answer's box is the wanted one. small, large: what a box inside or around it comes from, in these cases."""
+def _boxes(claim: str, student, cases: list[dict], small: str = SMALL, large: str = LARGE, aside: str = "") -> Property:
+    """The answer's box is the wanted one. small, large, aside: what a box inside, around or beside it comes from here."""
     inner = Property(claim, cases=cases, reference=_seen, mistakes=BOX_MISTAKES)
-    return reworded(inner, student, lambda failed: _box_words(failed, small, large) + _named(failed.given))
+    return reworded(inner, student, lambda failed: _box_words(failed, small, large, aside) + _named(failed.given))
 
 
 def reworded(inner: Property, student, words=lambda failed: failed.why) -> Property:
@@ -199,7 +199,9 @@ def reworded(inner: Property, student, words=lambda failed: failed.why) -> Prope
     def explains(wrong, case) -> bool:
         try:
             return difference(student(**case), plain(wrong(**plain(case)))) is None
-        except (Failed, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+        except Failed:  # it crashed here, which says nothing about this mistake
+            return True
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             return False
 
     def test():
@@ -214,7 +216,7 @@ def reworded(inner: Property, student, words=lambda failed: failed.why) -> Prope
     return Property(inner.claim, test=test)
 
 
-def _box_words(failed: Failed, small: str, large: str) -> str:
+def _box_words(failed: Failed, small: str, large: str, aside: str) -> str:
     """Why a box is not the wanted one, as far as can be told from it."""
     got, want = failed.got, failed.want
     if want is None:  # it crashed
@@ -226,14 +228,14 @@ def _box_words(failed: Failed, small: str, large: str) -> str:
     if failed.why in BOX_MISTAKES or not whole_numbers:
         return failed.why
     if got[0] >= got[2] or got[1] >= got[3]:
-        return f"the box is empty: {small}"
+        return f"the box is empty: {aside or small}"
     if _union(got, want) == tuple(want):
         return f"the box is too small: {small}"
     if _union(got, want) == tuple(got):
         return f"the box is too large: {large}"
     sides = zip(("top", "left", "bottom", "right"), got, want, strict=True)
     why = "the box lies elsewhere: " + ", ".join(f"{side} is {x}, wanted {y}" for side, x, y in sides if x != y)
-    return why if small is SMALL else f"{why} ({small})"
+    return f"{why} ({aside})" if aside else why
 
 
 def seen_box_properties(student, rng):
@@ -300,7 +302,7 @@ def seen_box_properties(student, rng):
         case([_up(2, 2, (3, 2), stride=2), _conv(2, 1, 1)], (2, 8, 9), (6, 9), (7, 4), (16, 0))
         + case(layers, (1, 14, 19), (5, 8), (6, 8), (0, 17))
         + case([_conv(1, 2, 2, stride=2), _up(2, 1, 4, stride=2, padding=1)], (1, 12, 17), (4, 4), (5, 9)),
-        "size and jump of a chain that only shrinks do not describe a layer that makes its map larger",
+        aside="size and jump of a chain that only shrinks do not describe a layer that makes its map larger",
     )
 
 

@@ -20,18 +20,18 @@ from course_lib.training import fit, predict_logits
 COUNTS = {"train": 40, "val": 30, "test": 60}
 KINDS = ("usual", "noise", "light", "size")
 SMALLEST = 14  # pixels; smaller pieces are dropped, as the data set drops them
-DEPTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+DEPTHS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # pixels
 THRESHOLDS = {
     "Otsu": (0.0, 0.5, 1.0),  # pixels of blur before it
-    "local threshold": (21, 31, 41, 51, 71, 101),  # pixels around, whose mean is the threshold
-    "U-Net": (0.5, 0.6, 0.7, 0.8, 0.9),  # probability
+    "local threshold": (21, 31, 51, 71, 101),  # pixels around, whose mean is the threshold
+    "U-Net": (0.5, 0.7, 0.8, 0.9),  # probability
     "true foreground": (None,),
 }
 SPLITS = {
     "one component": (None,),
     "grid": (10, 12, 14, 16, 18, 20),  # pixels a square is wide
     "components": (None,),
-    "distance watershed": DEPTHS,  # pixels
+    "distance watershed": tuple(itertools.product((0.0, 1.0), DEPTHS)),  # pixels of blur of the distances, depth
     "intensity watershed": tuple(itertools.product((1.0, 1.5, 2.0), (0.01, 0.02, 0.05, 0.1))),  # pixels of blur, depth
 }
 ARMS = {
@@ -91,9 +91,10 @@ def flood(height: np.ndarray, mask: np.ndarray, h: float) -> np.ndarray:
     return segmentation.watershed(height, markers, mask=mask)
 
 
-def distance_watershed(mask: np.ndarray, h: float) -> np.ndarray:
+def distance_watershed(mask: np.ndarray, blur: float, h: float) -> np.ndarray:
     """What `ops.split_touching` computes, by scikit-image: (H, W) bool -> (H, W) int labels."""
-    return flood(-ndimage.distance_transform_edt(mask), mask, h)
+    distance = ndimage.distance_transform_edt(mask)
+    return flood(-ndimage.gaussian_filter(distance, blur) * mask if blur else -distance, mask, h)
 
 
 def intensity_watershed(gray: np.ndarray, mask: np.ndarray, blur: float, h: float) -> np.ndarray:
@@ -111,7 +112,7 @@ def split(way: str, mask: np.ndarray, number, gray: np.ndarray) -> np.ndarray:
     elif way == "components":
         labels, _ = ndimage.label(mask)
     elif way == "distance watershed":
-        labels = distance_watershed(mask, number)
+        labels = distance_watershed(mask, *number)
     else:
         labels = intensity_watershed(gray, mask, *number)
     keep = np.bincount(labels.ravel()) >= SMALLEST

@@ -1,8 +1,8 @@
 """Lesson 03: how far must a network see, and what lets it see that far?
 
 On the *context* scenes a vehicle is a car below houses and a boat below a harbor; nothing else tells. The arms share a stem (stride 4,
-field 7) and four 3x3 convolutions; only rates or strides differ, so their parameters are equal. One more family asks whether the field
-itself is enough: 15 undilated convolutions reach as far as the rates 1, 2, 4, 8.
+field 7) and four 3x3 convolutions; only rates or strides differ, so their parameters are equal. A second family asks whether the field
+itself is enough: 15 undilated convolutions reach as far as the rates 1, 2, 4, 8; beside them, as deep, the rates 1, 2, 4, 8 among 1x1.
 
 Judged is on *twins*: the same ground, light and vehicles under both skylines. What a network could read from position, from its zero
 padding or from the ground is the same in both twins, so it is right in exactly one of them: the base rate is 0.5 and needs no luck. A
@@ -35,7 +35,10 @@ BINS = tuple(f"d{low}" for low in (16, *EDGES))
 
 
 class Arm(NamedTuple):
-    """Rate and stride of each 3x3 convolution behind the stem; what vehicles weigh in the loss; training steps and scenes."""
+    """Rate of each convolution behind the stem (0: a 1x1 convolution, else 3x3) and stride; the rest says how it is trained.
+
+    weight: what a vehicle's pixel weighs in the loss; the others weigh 1. scenes: how many to learn from.
+    """
 
     rates: tuple[int, ...]
     strides: tuple[int, ...] = ()
@@ -55,6 +58,7 @@ ARMS = {
     "field 95: strides 2,2,1,1": Arm((1, 1, 1, 1), strides=(2, 2, 1, 1)),
     "field 127: 15 layers of rate 1": Arm(DEEP),
     "field 127: 15 layers, shortcuts": Arm(DEEP, shortcuts=True),
+    "field 127: 15 layers, four dilated": Arm((1, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 8, 0, 0)),
     "field 127: 15 layers, 1000 steps, 4000 scenes": Arm(DEEP, steps=1000, scenes=4000),
     "field 127: rates 1,2,4,8, plain loss": Arm((1, 2, 4, 8), weight=1.0),
 }
@@ -68,14 +72,14 @@ class Shortcut(nn.Sequential):
 
 
 class ContextNet(nn.Module):
-    """Images (N, 3, H, W) -> logits (N, 4, H, W): stem to stride 4, one 3x3 convolution per rate, 1x1 classifier, bilinear upsampling."""
+    """Images (N, 3, H, W) -> logits (N, 4, H, W): stem to stride 4, one convolution per rate, 1x1 classifier, bilinear upsampling."""
 
     def __init__(self, rates: tuple[int, ...], strides: tuple[int, ...] = (), shortcuts: bool = False):
         super().__init__()
-        self.stem = nn.Sequential(conv3x3(3, WIDTH // 2, stride=2), conv3x3(WIDTH // 2, WIDTH, stride=2))
+        self.stem = nn.Sequential(conv(3, WIDTH // 2, stride=2), conv(WIDTH // 2, WIDTH, stride=2))
         kind = Shortcut if shortcuts else nn.Sequential
         self.body = nn.Sequential(
-            *(kind(conv3x3(WIDTH, WIDTH, s, r)) for r, s in zip(rates, strides or (1,) * len(rates), strict=True))
+            *(kind(conv(WIDTH, WIDTH, s, r)) for r, s in zip(rates, strides or (1,) * len(rates), strict=True))
         )
         self.classifier = nn.Conv2d(WIDTH, len(context.CLASSES), kernel_size=1)
         add_statistics(self, 3)
@@ -88,10 +92,11 @@ class ContextNet(nn.Module):
         return F.interpolate(self.scores(images), images.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def conv3x3(inputs: int, outputs: int, stride: int = 1, rate: int = 1) -> nn.Sequential:
-    """3x3 convolution with padding = rate, batch normalization, ReLU."""
-    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=rate, dilation=rate, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+def conv(inputs: int, outputs: int, stride: int = 1, rate: int = 1) -> nn.Sequential:
+    """3x3 convolution with padding = rate, or 1x1 for rate 0; batch normalization, ReLU."""
+    kernel = 3 if rate else 1
+    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=rate, dilation=max(rate, 1), bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 class Twins(torch.utils.data.Dataset):

@@ -87,21 +87,26 @@ def peaks(height: Tensor) -> tuple[Tensor, Tensor]:
     return positions, torch.tensor([-fall for fall, _ in found], dtype=torch.float64)
 
 
-def split_touching(mask: Tensor, h: float) -> Tensor:
+def split_touching(mask: Tensor, h: float, blur: float = 0.0) -> Tensor:
     """Cut a foreground into roundish objects at its necks: watershed on minus the distance to the background.
 
     mask (H, W) bool; h > 0, pixels: a top of the distance map becomes an object if one must descend at least h from it before climbing
-    higher. -> labels (H, W) int64: objects 1 ... M in reading order of their tops; 0 background, and parts of the mask where no top has h.
-    Raises ValueError for an h that is not positive.
+    higher; blur >= 0: standard deviation, in pixels, of a Gaussian over the distance map, which has many small and equal tops.
+    -> labels (H, W) int64: objects 1 ... M in reading order of their tops; 0 background, and parts of the mask where no top has h.
+    Raises ValueError for an h that is not positive or a negative blur.
     """
-    if not h > 0:
-        raise ValueError(f"split_touching: h is {h} and must be greater than 0")
-    distance = torch.from_numpy(ndimage.distance_transform_edt(mask.cpu().numpy()))
-    positions, drop = peaks(distance)
+    if not (h > 0 and blur >= 0):
+        raise ValueError(f"split_touching: h is {h} and blur is {blur}; h must be greater than 0 and blur at least 0")
+    inside = mask.cpu().numpy()
+    distance = ndimage.distance_transform_edt(inside)
+    if blur:
+        distance = ndimage.gaussian_filter(distance, blur) * inside
+    terrain = torch.from_numpy(distance)
+    positions, drop = peaks(terrain)
     markers = torch.zeros(mask.shape, dtype=torch.int64)
     for number, (i, j) in enumerate(sorted(positions[drop >= h].tolist()), 1):
         markers[i, j] = number
-    return watershed(-distance, markers, mask.cpu()).to(mask.device)
+    return watershed(-terrain, markers, mask.cpu()).to(mask.device)
 
 
 def _neighbors(i: int, j: int, steps: tuple, size: tuple) -> list[tuple[int, int]]:

@@ -55,13 +55,27 @@ SAMPLES = {
 }  # fmt: skip
 
 
+def dust(seed, share):
+    """Objects in many far pieces on patchy ground with void, so that what lies between them matters."""
+    rng = np.random.default_rng(seed)
+    ground = torch.from_numpy(rng.choice([0, 3, 4, VOID], (24, 20)))
+    owner = torch.from_numpy(rng.choice(5, (24, 20), p=[1 - share, *[share / 4] * 4]))
+    semantic = torch.tensor([0, 1, 1, 2, 2])[owner]
+    target = {"semantic": torch.where(owner > 0, semantic, ground), "labels": torch.tensor([1, 1, 2, 2])}
+    target["masks"] = owner == torch.arange(1, 5)[:, None, None]
+    ground_classes = SimpleNamespace(
+        classes=(*TOWN.classes, "tree", "road"), colors=(*TOWN.colors, (0, 110, 70), (110, 110, 118)), things={1, 2}
+    )
+    return torch.rand(3, 24, 20, generator=torch.Generator().manual_seed(seed)), target, ground_classes
+
+
 def without(sample, *names):
     image, target, dataset = sample
     return image, {name: value for name, value in target.items() if name not in names}, dataset
 
 
 def scenes():
-    """Samples of the course: two whole ones, one with void, one each with the panoptic map and the masks alone."""
+    """Two whole samples of the course, dust, one sample with void, one each with the panoptic map and the masks alone."""
     ds = Scenes(21, (64, 80), seed=0)
     found = {f"scene {i}": (*ds[i], ds) for i in (16, 20)}
     image, target = ds[6]
@@ -69,6 +83,7 @@ def scenes():
     target["semantic"][20:30, 10:60] = VOID
     target["panoptic"][20:30, 10:60] = VOID * 1000
     target["masks"][:, 20:30, 10:60] = False
+    found |= {f"dust {share}": dust(seed, share) for seed, share in enumerate((0.03, 0.1, 0.5))}
     found["with void"] = image, target, ds
     found["panoptic alone"] = without(found["with void"], "semantic", "masks", "labels", "boxes")
     found["masks alone"] = without(found["scene 16"], "semantic", "panoptic")

@@ -6,8 +6,6 @@ from skimage import morphology, segmentation
 
 from course_lib import ops
 
-CROSS = ndimage.generate_binary_structure(2, 1)
-
 
 def _markers(rng, h, w, count=3):
     """Markers on the lowest level of all, no two near the same pixel, so that no tie has to be broken."""
@@ -50,30 +48,28 @@ def test_the_mask_and_unreached_parts_stay_zero():
 
 
 def test_peaks_of_a_profile_on_paper():
-    positions, depth = ops.peaks(torch.tensor([[0, 5, 3, 4, 1, 9, 8]]))
-    assert positions.tolist() == [[0, 5], [0, 1], [0, 3]]  # 9 is the highest; from 5 one goes down to 1, from 4 down to 3
-    assert depth.tolist() == [float("inf"), 4.0, 1.0]
+    positions, drop = ops.peaks(torch.tensor([[0, 5, 3, 4, 1, 9, 8]]))
+    assert positions.tolist() == [[0, 5], [0, 1], [0, 3]]
+    assert drop.tolist() == [9.0, 4.0, 1.0]  # 9 is the highest: to the ground; from 5 down to 1; from 4 down to 3
 
 
-def test_peaks_deeper_than_h_are_the_h_maxima():
+def test_equal_tops_keep_the_drop_to_something_higher_and_a_flat_top_counts_once():
+    positions, drop = ops.peaks(torch.tensor([[4, 3, 4, 4, 0, 9]]))
+    assert positions.tolist() == [[0, 5], [0, 0], [0, 2]]
+    assert drop.tolist() == [9.0, 4.0, 4.0]
+
+
+def test_peaks_with_a_drop_of_h_are_scikit_images_h_maxima():
     rng = np.random.default_rng(1)
-    for trial in range(15):
+    for trial in range(20):
         height = ndimage.gaussian_filter(rng.random((19, 24)), 1.2) * 10
         if trial % 2:
             height = height.round()  # plateaus and ties
-        _, depth = ops.peaks(torch.from_numpy(height))
-        for h in (0.05, 0.3, 0.75, 1.0):
-            raised = morphology.reconstruction(height - h, height, footprint=CROSS)
-            _, count = ndimage.label(morphology.local_maxima(raised, connectivity=1), CROSS)
-            assert int((depth > h).sum()) == count
-
-
-def test_every_part_of_a_mask_has_a_peak_of_infinite_depth():
-    mask = torch.tensor([[1, 1, 0, 1, 0, 1, 1, 1]]).bool()
-    positions, depth = ops.peaks(torch.tensor([[1, 2, 9, 1, 9, 3, 1, 2]]), mask)
-    assert depth.isinf().sum() == 3
-    assert mask[positions[:, 0], positions[:, 1]].all()
-    assert depth[-1] == 1
+        positions, drop = ops.peaks(torch.from_numpy(height))
+        for h in (0.05, 0.3, 0.75, 1.0, 2.0):
+            found, count = ndimage.label(morphology.h_maxima(height, h), np.ones((3, 3)))
+            rows, columns = positions[drop >= h].numpy().T
+            assert sorted(found[rows, columns]) == list(range(1, count + 1))
 
 
 def _two_disks(gap):
@@ -87,6 +83,7 @@ def test_touching_disks_are_split_at_the_neck_and_a_lone_speck_stays():
     labels = ops.split_touching(mask, 1.0)
     assert labels.max() == 3
     assert ((labels > 0) == mask).all()
+    assert ops.split_touching(mask, 1.5)[0, 39] == 0  # one pixel is 1 deep
     assert labels[12, 12] != labels[12, 26]
     assert abs(int((labels[:, :19] > 0).sum()) - int((labels == labels[12, 12]).sum())) < 20
 
@@ -99,10 +96,17 @@ def test_a_larger_h_never_gives_more_objects():
     assert counts[0] > counts[-1]
 
 
+def test_a_blur_takes_the_small_tops_away_and_leaves_the_split():
+    ragged = _two_disks(14)
+    ragged[4:21:2, 12] = False  # a row of holes
+    assert ops.split_touching(ragged, 0.1).max() > 2
+    assert ops.split_touching(_two_disks(14), 0.1, blur=1.0).max() == 2
+
+
 def test_bad_input_gets_one_sentence():
     with pytest.raises(ValueError, match=r"watershed: markers is \(2, 3\) and must be \(2, 2\) like height"):
         ops.watershed(torch.zeros(2, 2), torch.zeros(2, 3))
-    with pytest.raises(ValueError, match="peaks: mask"):
-        ops.peaks(torch.zeros(2, 2), torch.ones(3, 2).bool())
-    with pytest.raises(ValueError, match="split_touching: h is 0 and must be greater than 0"):
+    with pytest.raises(ValueError, match=r"peaks: height has shape \(1, 2, 2\)"):
+        ops.peaks(torch.zeros(1, 2, 2))
+    with pytest.raises(ValueError, match=r"split_touching: h is 0 and blur is 0.0; h must be greater than 0"):
         ops.split_touching(torch.ones(2, 2).bool(), 0)

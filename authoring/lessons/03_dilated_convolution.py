@@ -1,0 +1,397 @@
+# %% [markdown] tags=["title"]
+# # 03 · Dilated convolution
+# **How does a network see farther without making the picture smaller?**
+
+# %% [markdown] tags=["card"]
+# | | |
+# |---|---|
+# | **Question** | Whether this is a car or a boat is decided far away in the picture. How does a network get to see that far and still answer at every pixel? |
+# | **Time** | 75 minutes of reading, 1 minute of running |
+# | **Prerequisites** | lessons 00 to 02 |
+# | **You will be able to** | dilate a kernel and say what it costs; compute the receptive field of any chain of layers and confirm it with a gradient; tell the field on paper from what the network uses; make a strided network dense with the same weights; choose rates that leave no holes |
+
+# %%
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from torch import nn
+from torch.testing import assert_close
+
+from course_lib import datasets, evidence, models, ops, plots, training, widgets
+from course_lib.experiments import cue_distance, output_stride
+
+torch.manual_seed(0);
+
+# %% [markdown]
+# ## 1 · Car or boat?
+# In this world one vehicle serves as car and as boat. Among houses it is a car, in a harbor a boat. The two pictures below are **twins**: the program drew the same sky, ground and
+# vehicles twice, and changed only what stands on the horizon. To the right you see what reaches a network that looks at 39×39 pixels around the middle vehicle.
+
+# %%
+twins = cue_distance.Twins(150, seed=1)
+(houses, cars), (harbor, boats) = twins[6], twins[7]
+left, top = 22, 43
+near = [image[:, top : top + 39, left : left + 39] for image in (houses, harbor)]
+assert torch.equal(near[0], near[1]) and not torch.equal(houses, harbor)
+plots.show(
+    plots.contact_sheet(
+        [houses, harbor, *near],
+        ["cars, below houses", "boats, below a harbor", "39×39 of the first", "39×39 of the second"],
+    ),
+    alt="Two pictures with the same vehicles on the same wet ground, below houses and "
+    "below a harbor, and the same small window of both, in which nothing differs.",
+)
+
+# %% [markdown]
+# The two windows are equal to the last bit. Whatever a network computes from them, it gives one answer for both. The pixels that can influence an answer are its **receptive field**
+# (lesson 01), and here the field must reach the horizon.
+#
+# You know ways to a larger field: larger kernels, at a price that grows with their area; more layers; strides, which leave a small map that must be enlarged again (lesson 02).
+# This lesson adds one that keeps the map: spread the kernel.
+
+# %% [markdown] tags=["predict"]
+# ## 2 · A kernel full of zeros
+# A **dilated** convolution, also called *atrous*, from the French for "with holes", moves the *taps* of its kernel (its weights) `rate` pixels apart. PyTorch's argument is `dilation`.
+#
+# **Predict.** A 3×3 kernel at rate 2 on a 9×9 map, no padding, stride 1. How large is the output: 7×7, 5×5 or 3×3? And how many weights has the kernel?
+
+# %%
+x, kernel = torch.randn(1, 1, 9, 9), torch.randn(1, 1, 3, 3)
+out = F.conv2d(x, kernel, dilation=2)
+print("output", tuple(out.shape[-2:]), "from", kernel.numel(), "weights")
+
+# %% [markdown] tags=["build"]
+# Five by five, from nine weights. In one dimension you can do it on paper. The taps 1 2 3 at rate 2 lie on every second number of the input 1 2 3 4 5 6 7. The first output is
+# 1·1 + 2·3 + 3·5 = 22. An ordinary convolution with the kernel 1 0 2 0 3 does the same sums:
+
+# %%
+row = torch.arange(1.0, 8.0).view(1, 1, 7)
+taps = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 3)
+with_zeros = torch.tensor([1.0, 0.0, 2.0, 0.0, 3.0]).view(1, 1, 5)
+by_hand = torch.tensor([22.0, 28.0, 34.0])
+assert_close(F.conv1d(row, taps, dilation=2)[0, 0], by_hand)
+assert_close(F.conv1d(row, with_zeros)[0, 0], by_hand)
+
+# %% [markdown] tags=["prove"]
+# You have met the function that puts zeros between numbers: lesson 02 spread the *input* of a transposed convolution with `ops.insert_zeros`. Now spread the *kernel* with it. The taps cover
+# $d\,(k-1)+1$ pixels, the kernel's **extent**; in the size formula of an ordinary convolution the extent takes the place of $k$:
+#
+# $$\text{out} = \lfloor (n + 2p - d\,(k-1) - 1)\,/\,s \rfloor + 1$$
+
+# %%
+for k in (1, 2, 3, 5):
+    for rate, s, p in [(1, 1, 0), (2, 1, 0), (2, 1, 2), (3, 2, 1), (4, 1, 4)]:
+        maps, w = torch.randn(2, 3, 21, 18), torch.randn(4, 3, k, k)
+        out = F.conv2d(maps, w, stride=s, padding=p, dilation=rate)
+        assert_close(out, F.conv2d(maps, ops.insert_zeros(w, rate), stride=s, padding=p))
+        assert out.shape[-1] == ops.conv_output_size(18, k, s, p, rate)
+print("extent of a 3×3 kernel:", {rate: 2 * rate + 1 for rate in (1, 2, 4, 6, 12, 18)})
+
+# %% [markdown]
+# PyTorch skips the zeros, so a 3×3 kernel costs nine multiply-adds per pair of channels and output cell, at any rate. With stride 1 the map keeps its size if the padding is half of what the kernel reaches beyond one cell, $d\,(k-1)/2$: for a
+# 3×3 kernel the padding is the rate. A rate-2 kernel spans 5×5 cells but reads 9 of the 25, so it is no 5×5 kernel.
+
+# %% [markdown] tags=["see"]
+# **Push it.** The explorer lays the kernel on a map; what lies outside the map is padding, all zeros. Raise the rate on the 9×9 map. From which rate on is there *no* position with all nine taps inside? And from which rate on does every
+# position read one cell only?
+
+# %%
+widgets.dilation_explorer(kernel=3, dilation=2, size=9)
+
+# %% [markdown] tags=["break"]
+# ### A rate larger than the map
+# Count it: a kernel of ones on a map of ones shows the number of taps inside. The first rows answer the questions above; the rest is a map of 65×65 cells, as in a network on pictures of about
+# 500 pixels at stride 8.
+
+# %%
+share = {}
+for size, rate in [(9, 4), (9, 5), (9, 8), (9, 9), *[(65, r) for r in (6, 12, 18, 24, 36, 65)]]:
+    ones, w = torch.ones(1, 1, size, size), torch.ones(1, 1, 3, 3)
+    inside = F.conv2d(ones, w, padding=rate, dilation=rate)
+    share[size, rate] = [(inside == n).float().mean().item() for n in (9, 1)]
+    nine, one = share[size, rate]
+    print(f"{size}×{size}, rate {rate:2}: all nine {nine:.3f}, only one {one:.3f}")
+assert share[9, 5][0] == 0 and share[9, 8][1] < 1 and share[9, 9][1] == 1
+assert abs(share[65, 18][0] - 0.199) < 1e-3
+
+# %% [markdown]
+# On 9×9 the answers are 5 and 9. On 65×65, rate 18 leaves all nine taps inside at 0.199 of the positions, and at rate 65 the 3×3 kernel *is* a 1×1 kernel. A large rate on a small map buys zeros.
+
+# %% [markdown] tags=["build"]
+# ## 3 · How far does an answer see?
+# Follow one output cell down to the input. Two numbers suffice. The **size** of the field begins at 1 pixel. The **jump** is the distance, in pixels of the *input*, between neighboring cells of the current map; it begins at 1.
+#
+# A layer's $k$ taps lie $d$ cells apart, which is $d$ · jump pixels. So the field grows by $(k-1)\,d$ times the jump *before* the layer. Then the stride multiplies the jump. The jump after the last layer is the **output stride**. Three 3×3 layers, the second with stride 2:
+#
+# | layer | jump before | adds | field | jump after |
+# |---|---|---|---|---|
+# | input | | | 1 | 1 |
+# | 3×3 | 1 | 2 · 1 | 3 | 1 |
+# | 3×3, stride 2 | 1 | 2 · 1 | 5 | 2 |
+# | 3×3 | 2 | 2 · 2 | 9 | 2 |
+
+# %%
+layers = [(3, 1, 1), (3, 2, 1), (3, 1, 1)]                     # kernel, stride, padding
+fields = [ops.receptive_field(layers[:n]) for n in range(4)]
+for field in fields:
+    print(field)
+assert [field.size for field in fields] == [1, 3, 5, 9]
+
+# %% [markdown]
+# A stride does not widen its own layer's field: it doubles what every *later* layer adds. `start` is the third number: output cell $i$ sees `size` pixels from pixel `start` + $i$ · `jump` on. Each
+# layer's padding moves it to the left by padding · jump, so it is negative: the first windows begin outside the picture.
+
+# %% [markdown] tags=["predict"]
+# The gradient can check the arithmetic. If a pixel has a path to an output cell, the cell's derivative with respect to that pixel is not zero. Take the three layers as a network, with every weight 1/9, and
+# differentiate output cell (8, 8). **Predict** the rows it sees, from `size` 9, `jump` 2 and `start` -4.
+
+# %%
+def plain(layers):
+    """A chain of 3×3 convolutions of one channel, without bias, every weight 1/9."""
+    convs = [nn.Conv2d(1, 1, k, s, p, d, bias=False) for k, s, p, d in layers]
+    for conv in convs:
+        nn.init.constant_(conv.weight, 1 / 9)
+    return nn.Sequential(*convs)
+
+
+field, net = fields[-1], plain(ops.Layer(*layer) for layer in layers)
+gradient = ops.input_gradient(net, torch.rand(1, 1, 33, 33), cell=(8, 8))
+top, left, bottom, right = ops.field_box(gradient)              # bottom and right: one past
+print(f"rows {top} to {bottom - 1}")
+assert (top, bottom) == (field.start + 8 * field.jump, field.start + 8 * field.jump + field.size)
+
+# %% [markdown]
+# Rows 12 to 20. The weights were chosen well: all positive, no ReLU. In a real network three things can hide a pixel that *has* a path. Weights of both signs may cancel, rarely exactly. A ReLU that is off passes nothing. A
+# max-pooling passes its winner only. So one picture shows a part of the field, and many random pictures together show it all:
+
+# %%
+torch.manual_seed(0)
+conv = lambda i, o: nn.Conv2d(i, o, 3, padding=1)
+real = nn.Sequential(conv(3, 8), nn.ReLU(), nn.MaxPool2d(2), conv(8, 8), nn.ReLU(), conv(8, 4))
+size, shown = ops.receptive_field(ops.layers_of(real)).size, {}
+for n in (1, 64):
+    gradient = ops.input_gradient(real, torch.randn(n, 3, 32, 32))
+    shown[n] = int((gradient > 0).sum())
+    print(f"{n:2} pictures show {shown[n]} of the {size**2} pixels of the field")
+assert shown[1] < 0.9 * size**2 and shown[64] == size**2
+
+# %% [markdown] tags=["see"]
+# **Push it.** The painter draws every path of one output cell; move the cell with the arrow keys. Set the second layer's stride to 1: which of the two things the stride did is gone, at the field and at the
+# map? Now keep all strides at 1 and reach a field of 15 or more with three layers, by rates alone. Which rates leave cells untouched, and which do not?
+
+# %%
+widgets.receptive_field_painter(layers=[(3, 1), (3, 2), (3, 1)])
+
+# %% [markdown] tags=["predict"]
+# ## 4 · The field on paper and the field in use
+# The classifiers that segmentation networks are built on have large fields. VGG-16 [@VGG] has 13 convolutions and five poolings; its first fully connected layer reads all 7×7 cells of the last map. `ops.layers_of` reads the layers
+# off a network. **Predict** for pictures of 224 pixels: does one cell of VGG's last map see all of it? Does one of ResNet-50's [@ResNet]?
+
+# %%
+vgg = []
+for convolutions in (2, 2, 3, 3, 3):
+    vgg += [(3, 1, 1)] * convolutions + [(2, 2)]
+sees = {"VGG-16 conv5_3": vgg[:-1], "VGG-16 pool5": vgg, "VGG-16 fc6": [*vgg, (7,)]}
+for name in ("resnet50", "resnet101"):
+    sees[name] = ops.layers_of(models.ResNet(name, width=4, num_classes=None))
+sees = {name: ops.receptive_field(layers).size for name, layers in sees.items()}
+print(sees)
+assert list(sees.values()) == [196, 212, 404, 427, 971]
+
+# %% [markdown] tags=["build"]
+# VGG's 212 pixels almost reach, ResNet-50's 427 are nearly twice the picture. (Fields are often quoted as if all of it counted.) How much do the *edges* of a field weigh? Here are two ways to the same field, 31 cells wide: four layers with the rates 1, 2, 4, 8, or
+# fifteen with rate 1.
+#
+# With every weight 1/9 the gradient at a cell is the share of all paths that end there. A path is a random walk: in each layer it steps $-d$, 0 or $d$ cells, so each layer adds $\tfrac{2}{3}d^2$ to the variance. Many small steps make a narrow bell, as many coins do; few large ones
+# go far. **Predict:** four layers with variance $\tfrac{2}{3}(1+4+16+64)$, fifteen with $\tfrac{2}{3}\cdot 15$: which is wider, and by how much?
+
+# %%
+spread, maps = {}, {}
+for rates in ((1, 2, 4, 8), (1,) * 15):
+    chain = plain(ops.Layer(3, 1, rate, rate) for rate in rates)
+    maps[rates] = ops.input_gradient(chain, torch.rand(1, 1, 49, 49))
+    along, offset = maps[rates].sum(0), torch.arange(49) - 24       # shares along one axis
+    spread[rates] = (along * offset**2).sum().sqrt().item()
+    formula = (2 / 3 * sum(rate**2 for rate in rates)) ** 0.5
+    far = along[offset.abs() > 7].sum()
+    print(f"{len(rates):2} layers: sd {spread[rates]:.2f} cells, {far:.1%} of the paths end beyond 7")
+    assert abs(spread[rates] - formula) < 1e-3
+
+# %% [markdown]
+# The part of the field that carries most of the weight is the **effective receptive field** [@Luo2016]. In deep undilated networks it looks like a Gaussian, and its share of the field on paper shrinks as layers are added: the field grows like their number, the bell like its
+# square root. Real networks, random weights, with ReLU, behind a stem (two strided convolutions, field 7, stride 4): `ops.effective_size` is the side of the square that holds 95 % of the gradient.
+
+# %%
+noise, held = torch.randn(8, 3, 160, 160), {}
+for arm in ("field 127: rates 1,2,4,8", "field 127: 15 layers of rate 1"):
+    net = cue_distance.build(arm, seed=0).eval()
+    net.forward = net.scores                                        # before upsampling
+    gradient = ops.input_gradient(net, noise)
+    top, _, bottom, _ = ops.field_box(gradient)
+    held[arm] = ops.effective_size(gradient)
+    maps[arm] = (gradient / gradient.max()).sqrt()                  # the root shows weak parts too
+    print(f"{arm:31} {bottom - top} pixels by gradient; 95 % in {held[arm]}")
+    assert bottom - top == 127
+assert held["field 127: rates 1,2,4,8"] > 1.3 * held["field 127: 15 layers of rate 1"]
+plots.show(
+    plots.side_by_side([maps[arm] for arm in held], list(held)),
+    alt="How strongly each pixel moves one answer: with rates 1, 2, 4, 8 a wide plateau, with "
+    f"15 layers a narrow bell. 95 % lie within {' and '.join(map(str, held.values()))} pixels.",
+)
+
+# %% [markdown]
+# Both have the field 127, arithmetic and gradient agree on that. The weights are random here. Training may move the weight about; section 7 looks again, and asks which of the two learns to tell a car from a boat.
+
+# %% [markdown] tags=["break"]
+# ## 5 · Holes
+# **Predict.** Three 3×3 layers, all with rate 2. The field is 13×13 = 169 cells. How many of them have any path to the output cell?
+
+# %%
+touched = {}
+for rates in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (1, 2, 5), (4, 4), (1, 4)):
+    chain = plain(ops.Layer(3, 1, 0, rate) for rate in rates)
+    side = 1 + 2 * sum(rates)
+    gradient = ops.input_gradient(chain, torch.rand(1, 1, side, side))
+    touched[rates] = gradient > 0
+    print(f"rates {rates}: {int(touched[rates].sum())} of {side**2} cells")
+assert touched[2, 2, 2].sum() == 49 and touched[1, 2, 5].all() and touched[4, 4].sum() == 25
+plots.show(
+    plots.contact_sheet([t.float() for t in touched.values()], list(map(str, touched)), columns=6),
+    alt=f"Which cells of the field are touched, white: all for rates 1,1,1, 1,2,4 and 1,2,5; "
+    f"a grid of {int(touched[2, 2, 2].sum())} points for 2,2,2; grids with gaps for 4,4 and 1,4.",
+)
+
+# %% [markdown]
+# Steps of -2, 0 or 2 never leave the even cells. So the output's even cells are computed from even cells alone, odd ones from odd: four networks in each other's gaps, which never exchange a number. Neighboring answers share *no* input. This is **gridding** [@Wang2018].
+#
+# Two ways to think of a cure. In steps: can you reach every offset with one step of $-d$, 0 or $d$ per layer? With 1, 2, 4 you can; a common factor rules it out. In blocks: a layer of rate $d$ lays three copies of what is touched so far side by side, $d$ cells apart. Copies
+# farther apart than the block is wide leave a gap; so 1, 4 fails although it has no common factor. Rates that grow within a group of layers and leave no gap are called *hybrid*. You will choose such rates in the exercise.
+
+# %%
+chain = plain(ops.Layer(3, 1, 6, 2) for _ in range(3))
+chain[0].padding, chain[1].padding, chain[2].padding = (2, 2), (2, 2), (2, 2)
+even, odd = (ops.input_gradient(chain, torch.rand(1, 1, 33, 33), cell=(16, c)) for c in (16, 17))
+print("pixels that both neighbors see:", int(((even > 0) & (odd > 0)).sum()))
+assert not ((even > 0) & (odd > 0)).any()
+
+# %% [markdown] tags=["predict"]
+# ## 6 · A strided network made dense, with the same weights
+# A classifier with stride 32 gives 96×96 pixels 3×3 answers. Must one train another network to get more? No. Take away the last strides, so that those layers answer at every cell. But now the next layer's neighbors are the wrong ones: what was
+# one cell away is now two cells away.
+#
+# **Predict.** Two 3×3 layers, the first with stride 2. Stride becomes 1, the weights stay. Which rate does the first layer need now, which the second?
+
+# %%
+first, second = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Conv2d(8, 4, 3, padding=1)
+image = torch.randn(1, 3, 20, 20)
+with torch.no_grad():
+    old = second(first(image).relu())                              # 10×10
+    fine = F.conv2d(image, first.weight, first.bias, stride=1, padding=1).relu()
+    new = F.conv2d(fine, second.weight, second.bias, padding=2, dilation=2)
+    forgot = F.conv2d(fine, second.weight, second.bias, padding=1)
+print("old", tuple(old.shape[-2:]), "new", tuple(new.shape[-2:]))
+assert_close(new[..., ::2, ::2], old)                              # every second cell is the old map
+assert not torch.allclose(forgot[..., ::2, ::2], old, atol=0.1)
+
+# %% [markdown] tags=["prove"]
+# The layer that loses its stride keeps its rate. The layers *behind* it get the rate 2, and padding to match, so they meet the cells they met before. Every second cell of the new map is the old map; the cells between are what the same network says about the
+# picture moved by a pixel. A second stride taken away doubles the rate again: 4. `ops.dilated` walks through a whole network; a ResNet's shortcuts lose their strides too.
+
+# %%
+net = models.ResNet("resnet18", width=8, num_classes=None).eval()
+dense = ops.dilated(net, output_stride=8)
+picture = torch.randn(2, 3, 96, 128)
+with torch.no_grad():
+    old, new = net(picture), dense(picture)
+print("stride 32:", tuple(old.shape[-2:]), " stride 8:", tuple(new.shape[-2:]))
+assert_close(new[..., ::4, ::4], old, atol=1e-4, rtol=1e-4)
+assert ops.receptive_field(ops.layers_of(dense)).size == ops.receptive_field(ops.layers_of(net)).size
+same = models.ResNet("resnet18", width=8, num_classes=None, output_stride=8).eval()
+same.load_state_dict(net.state_dict())                              # the library's option is the same
+assert_close(same(picture), new)
+
+# %% [markdown]
+# So dilation *keeps* the field that the strides had, on a map 4 times finer on each side. (`eval()` matters: in training, batch normalization averages over more cells and the maps differ.) What it costs is work, since the later layers run on 16 times as many cells.
+# **Predict** the factor for a whole ResNet-101, from stride 16 to 8 and from 32 to 8, on 512×512 pixels.
+
+# %%
+work = {}
+with torch.device("meta"):                                         # shapes only, no arithmetic
+    for stride in (32, 16, 8):
+        resnet = models.ResNet("resnet101", output_stride=stride, num_classes=None)
+        work[stride] = evidence.macs(resnet, torch.zeros(1, 3, 512, 512)) / 1e9
+        print(f"stride {stride:2}: {work[stride]:5.1f} G multiply-adds")
+print(f"from 16 to 8: times {work[8] / work[16]:.1f}; from 32 to 8: times {work[8] / work[32]:.1f}")
+assert work[8] / work[16] > 3 and work[8] / work[32] > 4
+
+# %% [markdown] tags=["measure"]
+# ## 7 · Accuracy against the distance of the cue
+# The experiment of section 1. The arms share a stem with stride 4 and field 7, and four 3×3 convolutions of 32 channels; their rates alone differ. Equal parameters, equal multiply-adds. They learn from 320 ordinary *context* scenes, for 250 steps. Vehicles are 4 % of the
+# pixels, so their pixels weigh ten times as much in the loss, in all arms but one.
+#
+# **Judged** are 150 pairs of twins. A vehicle's answer is *car* or *boat*, whichever of these two logits is larger at most of its pixels. An answer that does not depend on the skyline is right in exactly one of two twins, so the base rate is 0.5. Nothing below the
+# horizon can raise it: not the colors, not the position, not the zero padding that tells a network where the border is. They are the same in both twins.
+#
+# **Distance** is the least one between the vehicle's pixels and the skyline. What it does not see: other pixels of the vehicle are up to a vehicle's height farther away, and how much of the skyline one must see to know it.
+
+# %%
+bins = dict(zip(cue_distance.BINS, twins.counts(), strict=True))
+print("vehicles by distance (d24: from 24 pixels on):", bins)
+gap = torch.tensor([d for distances in twins.distances for d in distances])
+print(f"least distance {gap.min():.0f}, median {gap.median():.0f}, largest {gap.max():.0f} pixels")
+
+# %% [markdown]
+# **Predict.** Half of the vehicles are 42 or more pixels from the skyline. From what distance on do the rates 1, 1, 1, 1 (field 39) answer at random? And 1, 2, 4, 8 (field 127)?
+
+# %%
+train = cue_distance.scenes()
+live, nets = {}, {}
+for arm in ("field 39: rates 1,1,1,1", "field 127: rates 1,2,4,8"):
+    nets[arm], live[arm] = cue_distance.run(arm, 0, train, twins)
+    print(evidence.agrees("03_cue_distance", arm, "d40", live[arm]["d40"]))
+    print("   by distance", [f"{live[arm][name]:.2f}" for name in bins])
+short, wide = live.values()
+assert wide["d40"] > short["d40"] + 0.3 and wide["d48"] > short["d48"] + 0.3
+assert wide["flip"] > 0.8 and short["flip"] < 0.05
+
+# %% [markdown]
+# The narrow network is at 0.5 from the first bin on: the nearest cue is 16 pixels away from a vehicle's *nearest* pixel, and 19 pixels of reach are too few. Here is the counterfactual, without any training: the same ground, the other skyline. Does the answer flip?
+
+# %%
+shown, titles = [], []
+for arm, model in nets.items():
+    for image in (houses, harbor):
+        labels = training.predict(model, image)
+        shown.append(plots.overlay_rgb(image, labels, twins.colors, 0.7, 220))
+    titles += [f"{arm}, houses", f"{arm}, harbor"]
+plots.show(
+    plots.contact_sheet(shown, titles),
+    alt="Predicted classes of the twin pictures. Vehicles get the same color below houses and harbor from "
+    f"the narrow network, and change it with the wide one. Flipped: {short['flip']:.0%} and {wide['flip']:.0%}.",
+)
+for arm, figures in live.items():
+    print(f"{arm}: {figures['flip']:.0%} of the vehicles are called rightly in both twins;")
+    print(f"   at {figures['unmoved']:.0%} of their pixels the logits did not move at all")
+assert short["unmoved"] > 0.9 > 0.2 > wide["unmoved"]
+
+# %% [markdown]
+# Logits that do not move are the proof that needs no statistics: those pixels *cannot* tell. Now all fields, five seeds each, from the committed table. A dotted line marks each field's reach, (field − 1)/2.
+
+# %%
+record = {arm["name"]: arm["runs"] for arm in evidence.load("03_cue_distance")["arms"]}
+fig = Figure(figsize=(9, 3.8), dpi=100, layout="constrained")
+ax = fig.subplots()
+middles, at_bin = (20, 28, 36, 44, 52, 60), {}
+styles = [("#000000", "o-"), ("#E69F00", "s--"), ("#0072B2", "^-"), ("#009E73", "D-"), ("#CC79A7", "v--")]
+for (color, style), arm in zip(styles, list(cue_distance.ARMS)[:5], strict=True):
+    runs = torch.tensor([[run["metrics"][name] for name in bins] for run in record[arm]])
+    at_bin[arm] = runs.mean(0)
+    ax.errorbar(middles, at_bin[arm], runs.std(0), fmt=style, color=color, capsize=3, label=arm)
+    reach = (ops.receptive_field(ops.layers_of(cue_distance.build(arm, 0))).size - 1) // 2
+    ax.axvline(reach, color=color, linestyle=":", linewidth=1.2)
+ax.axhline(0.5, color="#888888", linewidth=0.8)
+ax.set(xlabel="least distance to the skyline, pixels (middle of the bin)", ylabel="vehicles right")
+ax.set(xlim=(15, 70), ylim=(0.4, 1.02))
+ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+ends = ", ".join(f"{arm}: {v[0]:.2f} to {v[-1]:.2f}" for arm, v in at_bin.items())
+plots.show(fig, alt=f"Share of vehicles called rightly, nearest to farthest bin. {ends}.")
