@@ -42,8 +42,8 @@ train, val = experiment.scenes()
 image, target = val[5]
 plots.show(
     plots.tasks(image, target, val),
-    alt=f"A street scene and its three truths: a map of classes, "
-    f"{len(target['masks'])} numbered objects on gray, and a map in which each object has its own shade.",
+    alt="A street scene and its three truths: a map of classes, "
+    f"{len(target['masks'])} numbered objects on gray, and a map with a shade for each.",
 )
 
 # %% [markdown] tags=["predict"]
@@ -69,9 +69,9 @@ print("pixels in 0, 1, 2 masks:", masks.sum(0).flatten().bincount().tolist())
 assert added.max() == 12003 and (masks.sum(0) == 0).sum() == 20
 
 # %% [markdown] tags=["build"]
-# 12003 would be object 3 of class 12. There is no such class and no third object. A sum is no definition. A panoptic answer is a *function*: one pair for each pixel. To get there from a set, one needs a **conflict rule**. The usual one: sort the masks by confidence; first come, first served.
+# 12003 would be object 3 of class 12. There is no such class and no third object. A sum is no definition. A panoptic answer is a *function*: one pair for each pixel. To get there from a set, one needs a **conflict rule**. The usual one: sort the masks by confidence; first come, first served [@Kirillov2019PS].
 #
-# The other line says why it takes a second map: 20 of the 28 pixels are in no mask at all. The set does not say whether they are sky or road.
+# The other line says why it takes a second map: 20 of the 28 pixels are in no mask at all. The set does not say whether they are sky or road. In the map, all sky is one segment, 0, and all road is one, 4000, even if a car cuts it in two: stuff is not counted.
 
 # %%
 panoptic = semantic * 1000               # stuff has number 0; void: 255000
@@ -139,7 +139,7 @@ both = [plots.panoptic_rgb(target["panoptic"], val.colors), rgb]
 plots.show(
     plots.side_by_side(both, ["for people", "for programs: R + 256 G + 65536 B"]),
     alt="The panoptic map twice: in the colors of the classes, and as a file, where "
-    f"colors are digits. It holds {len(target['panoptic'].unique())} different numbers.",
+    f"colors are digits. It holds {len(target['panoptic'].unique())} different ids.",
 )
 
 # %% [markdown] tags=["see"]
@@ -172,8 +172,8 @@ def compare(target, things, connectivity):
 for neighbors in (4, 8):
     each = torch.stack([compare(val[i][1], val.things, neighbors) for i in range(100)])
     objects, count, merged, pieces, right = each.sum(0).tolist()
-    print(f"{neighbors} neighbors: {objects} objects, {count} components; {merged} hold "
-          f"several, {pieces} objects are in pieces, {right / objects:.0%} are right")
+    print(f"{neighbors} neighbors: {objects} objects, {count} components, {merged} with "
+          f"several objects; {pieces} objects in pieces; {right / objects:.0%} right")
     assert right / objects < 0.65
 lucky = each[(each[:, 0] == each[:, 1]) & (each[:, 4] < each[:, 0])]
 print(f"8 neighbors: in {len(lucky)} scenes the count is right and the objects are not")
@@ -209,7 +209,7 @@ print(f"two objects' boxes have an IoU of up to {overlap.max():.2f}, their masks
 assert overlap.max() > 0.05 and target["masks"].sum(0).max() == 1
 
 # %%
-volume = torch.zeros(19, 19, 5, 4 + 1 + 20)            # grid, anchors, an anchor's numbers
+volume = torch.zeros(19, 19, 5, 4 + 1 + 20)            # grid, anchors, numbers of each
 volume[6, 9, 0, [4, 5 + 3]] = 1                        # cell (6, 9): anchor 0, class 3
 volume[6, 9, 1, [4, 5 + 7]] = 1                        # same cell: anchor 1, class 7
 own, shared = volume.flatten(2).shape[-1], volume[..., :5].flatten(2).shape[-1] + 20
@@ -309,9 +309,10 @@ with torch.no_grad():
     scores = sliding(whole)[0]                                         # (9, 17, 17)
     one_by_one = [classifier(whole[..., y : y + 32, x : x + 32])[0] for y, x in corners]
 assert_close(scores.flatten(1).T, torch.stack(one_by_one), atol=1e-4, rtol=1e-4)
-once, window = evidence.macs(sliding, whole), evidence.macs(classifier, whole[..., :32, :32])
-print(f"M multiply-adds: {once / 1e6:.0f} sliding, {289 * window / 1e6:.0f} by windows")
-assert 289 * window > 5 * once
+once = evidence.macs(sliding, whole) / 1e6
+apart = 289 * evidence.macs(classifier, whole[..., :32, :32]) / 1e6
+print(f"million multiply-adds: {once:.0f} sliding, {apart:.0f} window by window")
+assert apart > 5 * once
 
 # %% [markdown]
 # 6×6. A 1×1 kernel would have one weight for every 36. The converted network takes any size from 32×32 up. Its 17×17 answers equal the classifier's on 289 overlapping windows, for a fraction of the work. (Exactly equal only because nothing is padded: with padding, every window would have zeros around it.)
@@ -323,11 +324,16 @@ BUILDING = val.classes.index("building")
 inner = (..., slice(14, 82), slice(14, 82))            # the middles of the windows
 heat = F.interpolate(scores[BUILDING].sigmoid()[None, None], scale_factor=4)[0, 0]
 truth = target["semantic"][inner] == BUILDING
-tiles = [image[inner], heat, (heat > 0.5).float(), truth.float()]
+found = {"it says yes": heat > 0.5, "true buildings": truth}
+tinted = [
+    plots.overlay_rgb(image[inner], torch.where(where, BUILDING, 255), val.colors, 0.8)
+    for where in found.values()
+]
 plots.show(
-    plots.contact_sheet(tiles, ["the picture", "probability", "yes", "true buildings"]),
+    plots.contact_sheet([image[inner], heat, *tinted], ["", "probability", *found]),
     alt="The classifier's map in blocks of 4 pixels. It says yes on "
-    f"{tiles[2].mean():.0%} of the area; buildings cover {tiles[3].mean():.0%}.",
+    f"{(heat > 0.5).float().mean():.0%} of the area; buildings cover "
+    f"{truth.float().mean():.0%} of it.",
 )
 
 # %%
@@ -386,8 +392,8 @@ for arm in experiment.DECISIVE:
     for key in ("miou", "border", "interior"):
         evidence.agrees(experiment.NAME, arm + ending, key, figures[key])
 patch, coarse = live
-assert coarse["interior"] > patch["interior"] + 0.03
-assert patch["border"] > coarse["border"] + 0.03
+assert coarse["interior"] > patch["interior"] + 0.01
+assert patch["border"] > coarse["border"] + 0.04
 
 # %% [markdown]
 # They fail in opposite places, and mIoU hardly tells them apart. Now ask **what else would explain it**. Each suspicion has an arm in the committed table: the pixel's *color alone*, without surroundings; the patch *and position*, its row and column, since perhaps the far-sighted network only knows where it is; *tiles alone*, the same stride-32 network, but each 32×32 tile goes through it by itself; *few parameters*, as few as the patch network has; longer training. And two **oracles** that know the truth and must say it with 3×3 cells: its class shares *averaged*, and the *best map* for each truth.
@@ -406,14 +412,15 @@ print("shipped U-Net", {key: round(value, 2) for key, value in outlook.items()})
 drawn = {"truth": target["semantic"], **drawn, "U-Net": training.predict(unet, image)}
 plots.show(
     plots.contact_sheet(
-        [image, *(plots.overlay_rgb(image, x, val.colors, 0.7) for x in drawn.values())],
+        [image, *(plots.overlay_rgb(image, y, val.colors) for y in drawn.values())],
         ["the picture", *drawn],
         columns=5,
     ),
-    alt="The scene, its truth, and three answers. The 9×9 patch network is grainy, right "
-    f"on {patch['interior']:.0%} of the interior and {patch['border']:.0%} near borders; "
-    f"the stride-32 network draws blobs, right on {coarse['interior']:.0%} and "
-    f"{coarse['border']:.0%}; the U-Net's mIoU is {outlook['miou']:.2f}.",
+    alt="The scene, its truth, and three answers: the 9×9 patch network's, grainy, the "
+    f"stride-32 network's, in blobs, and a U-Net's (mIoU {outlook['miou']:.2f}). Share "
+    f"right near borders: {patch['border']:.0%}, {coarse['border']:.0%}, "
+    f"{outlook['border']:.0%}; inside: {patch['interior']:.0%}, "
+    f"{coarse['interior']:.0%}, {outlook['interior']:.0%}.",
 )
 assert outlook["border"] > patch["border"] + 0.1
 assert outlook["interior"] > coarse["interior"] + 0.03
@@ -468,7 +475,7 @@ with torch.device("meta"):                             # shapes without memory
     convs = {k: nn.Conv2d(512, 4096, k) for k in (7, 1)}
 count = lambda module: sum(p.numel() for p in module.parameters())
 for k, conv in convs.items():
-    print(f"linear layer {count(fc6):,}, {k}×{k} convolution {count(conv):,} parameters")
+    print(f"{count(fc6):,} parameters before, {k}×{k} convolution: {count(conv):,}")
 assert count(convs[7]) == count(fc6) == 102_764_544 and count(convs[1]) == 2_101_248
 poolings = [m for m in resnet.modules() if isinstance(m, nn.MaxPool2d)]
 size, jump, _ = ops.receptive_field(ops.layers_of(resnet))

@@ -167,7 +167,7 @@ assert (top, bottom) == (field.start + 8 * field.jump, field.start + 8 * field.j
 # %%
 torch.manual_seed(0)
 conv = lambda i, o: nn.Conv2d(i, o, 3, padding=1)
-real = nn.Sequential(conv(3, 8), nn.ReLU(), nn.MaxPool2d(2), conv(8, 8), nn.ReLU(), conv(8, 4))
+real = nn.Sequential(conv(3, 2), nn.ReLU(), nn.MaxPool2d(4), conv(2, 4))
 size, shown = ops.receptive_field(ops.layers_of(real)).size, {}
 for n in (1, 64):
     gradient = ops.input_gradient(real, torch.randn(n, 3, 32, 32))
@@ -225,8 +225,7 @@ for rates in ((1, 2, 4, 8), (1,) * 15):
 noise, held = torch.randn(8, 3, 160, 160), {}
 for arm in ("field 127: rates 1,2,4,8", "field 127: 15 layers of rate 1"):
     net = cue_distance.build(arm, seed=0).eval()
-    net.forward = net.scores                                        # before upsampling
-    gradient = ops.input_gradient(net, noise)
+    gradient = ops.input_gradient(net.scores, noise)               # before upsampling
     top, _, bottom, _ = ops.field_box(gradient)
     held[arm] = ops.effective_size(gradient)
     maps[arm] = (gradient / gradient.max()).sqrt()                  # the root shows weak parts too
@@ -268,8 +267,7 @@ plots.show(
 # farther apart than the block is wide leave a gap; so 1, 4 fails although it has no common factor. Rates that grow within a group of layers and leave no gap are called *hybrid*. You will choose such rates in the exercise.
 
 # %%
-chain = plain(ops.Layer(3, 1, 6, 2) for _ in range(3))
-chain[0].padding, chain[1].padding, chain[2].padding = (2, 2), (2, 2), (2, 2)
+chain = plain(ops.Layer(3, 1, 2, 2) for _ in range(3))          # padding 2 keeps the size
 even, odd = (ops.input_gradient(chain, torch.rand(1, 1, 33, 33), cell=(16, c)) for c in (16, 17))
 print("pixels that both neighbors see:", int(((even > 0) & (odd > 0)).sum()))
 assert not ((even > 0) & (odd > 0)).any()
@@ -341,7 +339,7 @@ gap = torch.tensor([d for distances in twins.distances for d in distances])
 print(f"least distance {gap.min():.0f}, median {gap.median():.0f}, largest {gap.max():.0f} pixels")
 
 # %% [markdown]
-# **Predict.** Half of the vehicles are 42 or more pixels from the skyline. From what distance on do the rates 1, 1, 1, 1 (field 39) answer at random? And 1, 2, 4, 8 (field 127)?
+# **Predict.** Half of the vehicles are 41 or more pixels from the skyline. From what distance on do the rates 1, 1, 1, 1 (field 39) answer at random? And 1, 2, 4, 8 (field 127)?
 
 # %%
 train = cue_distance.scenes()
@@ -355,7 +353,7 @@ assert wide["d40"] > short["d40"] + 0.3 and wide["d48"] > short["d48"] + 0.3
 assert wide["flip"] > 0.8 and short["flip"] < 0.05
 
 # %% [markdown]
-# The narrow network is at 0.5 from the first bin on: the nearest cue is 16 pixels away from a vehicle's *nearest* pixel, and 19 pixels of reach are too few. Here is the counterfactual, without any training: the same ground, the other skyline. Does the answer flip?
+# The narrow network is at 0.5 in every bin. It reaches 19 pixels; the nearest vehicle is 18 away with its *nearest* pixel, and with most of its pixels more. Here is the counterfactual, without any training: the same ground, the other skyline. Does the answer flip?
 
 # %%
 shown, titles = [], []
@@ -395,3 +393,181 @@ ax.set(xlim=(15, 70), ylim=(0.4, 1.02))
 ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 ends = ", ".join(f"{arm}: {v[0]:.2f} to {v[-1]:.2f}" for arm, v in at_bin.items())
 plots.show(fig, alt=f"Share of vehicles called rightly, nearest to farthest bin. {ends}.")
+
+# %%
+columns = {"d24": "24 to 32 px", "d40": "40 to 48 px", "d56": "56 px and more"}
+columns |= {"flip": "right in both twins", "miou": "mIoU"}
+evidence.table("03_cue_distance", columns, otherwise=3)
+
+# %% [markdown]
+# What the figure and the table say, and what they do not:
+#
+# - **There is a cliff at the reach.** Field 95 (reach 47) falls from 0.982 to 0.798 in the bin of its reach and to 0.504 behind it; field 63 is at 0.500 from 32 pixels on, and its seeds differ a lot before that. The line is not sharp: bilinear upsampling mixes neighboring cells and adds up to
+#   5 pixels, while a vehicle's lower pixels need more than its nearest.
+# - **Holes cost a little.** 4, 4, 4, 4 has the widest field and is best in the last bin, 0.918 to 0.819. Nearer it is below 1, 2, 4, 8, and so is its mIoU, 0.803 to 0.835. Gridding is a likely reason; we did not isolate it.
+# - **The field is not enough.** 15 layers of rate 1 have the same field, 3.4 times the parameters and 3.3 times the work, and stay at 0.5 everywhere, with shortcuts too, and with four times the steps on more scenes. Depth alone is not to blame: 15 layers of which four are dilated learn it. What section 4 showed fits: the cue
+#   reaches the answer, but far too faintly. Whether more training or other settings would find it, we do not know.
+# - **Dilation is one route of several.** Strides 2, 2, 1, 1 have field 95 and a quarter of the work, and their coarse answers, enlarged 16 times, name the vehicles well. But look at the mIoU: 0.637, no more than that of the network that guesses. Its outlines are coarse.
+# - **A field is a possibility.** With the plain loss, the same network with field 127 is at 0.59 after 250 steps: it could see, and has not yet learned to.
+#
+# What is due to the tiny scale: one kind of cue, across the whole horizon, and a ground that holds no hint at all. In photographs hints are everywhere, and the fall with distance is gentler.
+
+# %% [markdown]
+# Does training widen the effective field, as [@Luo2016] report for their networks? Here is the look back that section 4 promised, on larger scenes, so that the field fits in:
+
+# %%
+large = datasets.Scenes(8, 192, variant="context", seed=3)
+large = torch.stack([large[i][0].as_subclass(torch.Tensor) for i in range(8)])
+for arm, model in nets.items():
+    for when, net in (("before", cue_distance.build(arm, 0).eval()), ("after", model)):
+        pixel = ops.field_box(ops.input_gradient(net, large, cell=(96, 96)))
+        gradient = ops.input_gradient(net.scores, large)           # one cell, before upsampling
+        held[arm, when] = ops.effective_size(gradient)
+        print(f"{arm}, {when:6}: 95 % in {held[arm, when]} pixels;", end=" ")
+        print(f"a pixel of the enlarged answer sees {pixel[2] - pixel[0]}")
+assert held[arm, "after"] > 2.5 * held["field 39: rates 1,1,1,1", "after"]
+
+# %% [markdown]
+# Hardly. The weight stays where the rates put it. (The field of an enlarged *pixel* is 4 wider than that of a cell: it mixes two cells in each direction.)
+#
+# ### And on ordinary scenes?
+# **Predict.** A ResNet-18, an eighth as wide as usual, labels the street scenes of lesson 00: at stride 32, at stride 16 and 8 by dilation, and at stride 8 with all rates set back to 1: same weights, same cost. Which difference will be large?
+
+# %%
+for arm in output_stride.ARMS:
+    net = output_stride.build(arm, seed=0)
+    field = ops.receptive_field(ops.layers_of(net))
+    print(f"{arm:35} jump {field.jump:2}, reach {(field.size - 1) // 2} of 96 pixels")
+    assert (field.size - 1) // 2 > 96
+columns = {"accuracy": "pixel accuracy", "miou": "mIoU", "things": "mean IoU of things"}
+evidence.table("03_output_stride", columns)
+
+# %% [markdown]
+# NULLTEXT
+
+# %% [markdown] tags=["real"]
+# ## 8 · The real thing
+# DeepLab [@DeepLabV1] took this road: of a classifier's five halvings it keeps three or four and dilates behind the rest. ResNet has *one* pooling, in its stem; what DeepLab removes there are strides of the last stages. The same network was tested at stride 16 and 8, and one may read off the price:
+
+# %%
+evidence.published(
+    "deeplabv3-r101-voc-val-os16",
+    "deeplabv3-r101-voc-val-os8",
+    "deeplabv3-r101-madds-os16",
+    "deeplabv3-r101-madds-os8",
+)
+
+# %% [markdown]
+# The work grows by the same factor as in section 6. DeepLab's last module looks at the map with several rates at once, 6, 12 and 18 at stride 16 (lesson 10 builds it). Rates count *cells*: at stride 8 they are doubled. A kernel of rate 18 spans 37 cells, at stride 16 that is 592 pixels.
+#
+# Two conventions exist for dilating a ResNet. Torchvision dilates *behind* the layer that lost its stride, as section 6 does, and the field stays 427. Others dilate that layer too: same weights, other outputs, another field.
+# Official ImageNet weights load into either: `models.ResNet("resnet50", output_stride=8).load(state_dict)`.
+
+# %%
+backbone = models.ResNet("resnet50", width=4, num_classes=None, output_stride=8)
+poolings = [m for m in backbone.modules() if isinstance(m, nn.MaxPool2d)]
+exact = ops.receptive_field(ops.layers_of(backbone)).size
+for stage, rate in ((backbone.layer3, 2), (backbone.layer4, 4)):
+    stage[0].conv2.dilation = stage[0].conv2.padding = (rate, rate)
+other = ops.receptive_field(ops.layers_of(backbone)).size
+print(f"fields {exact} and {other}; {len(poolings)} pooling; rate 18 at stride 16: {37 * 16} px")
+assert (exact, other, len(poolings)) == (427, 475, 1)
+
+# %% [markdown] tags=["misconceptions"]
+# ## 9 · What people get wrong
+# - **"Dilated and transposed convolution are the same."** The next cell: one spreads the kernel and keeps the size, the other spreads the input and enlarges it; as matrices they are not even of one shape.
+# - **"Dilation is free context."** Sections 2, 5 and 6: it adds no parameters, but a large rate on a small map reads padding, equal rates leave holes, and the finer map costs several times the work.
+# - **"A 3×3 kernel of rate 2 is a 5×5 kernel."** Section 2: the extent of one, nine weights, 16 cells unread.
+# - **"A strided layer doubles the receptive field."** Section 3: it doubles the jump, and so what later layers add.
+# - **"A field as large as the picture sees the whole picture."** Section 7: the field 127 by 15 small steps named no vehicle.
+# - **"DeepLab does without downsampling."** Section 8: stride 16 or 8 remains.
+
+# %%
+def jacobian(layer, n=7):
+    """The layer as a matrix, (output cells, n * n): column j is the answer to a 1 at cell j."""
+    units = torch.eye(n * n).view(n * n, 1, n, n)
+    return layer(units).flatten(1).T
+
+
+w = torch.rand(1, 1, 3, 3) + 0.1                                   # no weight is 0
+spread_kernel = jacobian(lambda x: F.conv2d(x, w, padding=2, dilation=2))
+spread_input = jacobian(lambda x: F.conv_transpose2d(x, w, stride=2))
+for name, matrix in (("dilated", spread_kernel), ("transposed", spread_input)):
+    reads = (matrix != 0).sum(1)
+    print(f"{name:10} {tuple(matrix.shape)}, an output cell reads {reads.min()} to {reads.max()} inputs")
+assert spread_kernel.shape == (49, 49) and spread_input.shape == (225, 49)
+assert (spread_kernel != 0).sum(1).max() == 9 and (spread_input != 0).sum(1).max() == 4
+
+# %% [markdown] tags=["quiz"]
+# ## 10 · Quiz
+# Five questions. Every choice is explained when you select it.
+
+# %% jupyter={"source_hidden": true}
+widgets.quiz(
+    [
+        {
+            "question": "A 3×3 convolution with rate 4 keeps a 24×24 map's size. What is its padding?",
+            "choices": [
+                {"text": "1", "correct": False, "why": "That keeps the size at rate 1. Here the extent is 9, so the map would lose six cells."},
+                {"text": "4", "correct": True, "why": "The extent is 4 · 2 + 1 = 9, which reaches 4 cells beyond its middle on each side."},
+                {"text": "9", "correct": False, "why": "That is the whole extent. Half of what exceeds one cell is enough on each side."},
+            ],
+        },
+        {
+            "question": "A chain: 3×3 with stride 2, 3×3 with stride 2, 3×3 with rate 2. Its receptive field is",
+            "choices": [
+                {"text": "15", "correct": False, "why": "You forgot the rate: the last layer's taps lie two cells apart, so it adds 2 · 2 · 4 = 16."},
+                {"text": "23", "correct": True, "why": "1 + 2 · 1 + 2 · 2 + 2 · 2 · 4 = 23. The jump before the last layer is 4."},
+                {"text": "39", "correct": False, "why": "You multiplied by the jump after each layer. A stride acts on later layers only."},
+                {"text": "9", "correct": False, "why": "You added as if there were no strides. Each layer adds in units of the jump before it."},
+            ],
+        },
+        {
+            "question": "Which rates for three 3×3 layers of stride 1 touch every cell of their field?",
+            "choices": [
+                {"text": "2, 4, 8", "correct": False, "why": "All are even, so no odd offset can be reached."},
+                {"text": "1, 3, 9", "correct": True, "why": "Blocks of 3, then 9, then 27 cells: each copy begins where the last one ends. Every cell has exactly one path."},
+                {"text": "1, 2, 8", "correct": False, "why": "The first two touch a block of 7. Three copies of it, 8 apart, leave a cell between them."},
+            ],
+        },
+        {
+            "question": "You set the stride of one layer in a trained network from 2 to 1. What must change so that every second cell of the final map is as before?",
+            "choices": [
+                {"text": "the rate and padding of that layer", "correct": False, "why": "That layer reads the same input as before. Its taps must stay where they were."},
+                {"text": "the rate and padding of all later layers", "correct": True, "why": "Their inputs now lie twice as dense, so the cells they used to read are two apart."},
+                {"text": "the weights, by some more training", "correct": False, "why": "With rates set right the old answers are all there, to rounding."},
+            ],
+        },
+        {
+            "question": "Two networks have the field 127 by arithmetic. One never learns a cue 50 pixels away. What do you look at first?",
+            "choices": [
+                {"text": "the gradient of an answer with respect to the picture", "correct": True, "why": "It shows how much of the field carries weight. On paper two fields can be equal and in use very different."},
+                {"text": "the arithmetic, which must be wrong", "correct": False, "why": "It says what can influence the answer, not how strongly. Both may be right."},
+                {"text": "the number of parameters", "correct": False, "why": "In section 7 the network with more parameters was the one that did not learn it."},
+            ],
+        },
+    ]
+)
+
+# %% [markdown] tags=["summary"]
+# ## 11 · Summary
+# - A dilated convolution is a convolution with a kernel full of zeros: extent d (k - 1) + 1, weights and work of the small kernel.
+# - The receptive field grows by (k - 1) · d · jump per layer; a stride multiplies the jump. A gradient confirms it, if nothing hides a path.
+# - What counts is the effective field. Few large steps spread wider than many small ones.
+# - Take away a stride, give the later layers the rate, and the same weights answer densely; the work grows with the number of cells.
+# - Rates larger than the touched block, or with a common factor, leave holes.
+# - A cue out of reach cannot be learned. One within reach may be.
+#
+# **Glossary:** **dilated convolution**, **rate**, **extent**, **receptive field**, **jump**, **output stride**, **effective receptive field**, **gridding**
+#
+# **Your turn:** [exercise 03](../exercises/03_dilated_convolution.ipynb). **Next:** lesson 04 asks what makes one mask better than another.
+
+# %% [markdown] tags=["references"]
+# ## References
+# - [@YuKoltun2016] dilated convolutions for context, and networks without their last strides
+# - [@Luo2016] the effective receptive field
+# - [@Wang2018] gridding and hybrid rates
+# - [@DeepLabV1] a classifier made dense for segmentation
+# - [@DeepLabV3] rates and strides, taps at the border
+# - [@DeepLabV3+] work at stride 16 and 8
+# - [@VGG], [@ResNet] the classifiers

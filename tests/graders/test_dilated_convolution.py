@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from harness import exercise_tests
 from torch import nn
 
+from course_lib import ops
+
 
 def pair(value):
     return (value, value) if isinstance(value, int) else tuple(value)
@@ -122,6 +124,10 @@ def field_of_two_cells(layers):
         windows = [[a * stride - padding, b * stride - padding + (kernel - 1) * dilation] for a, b in windows]
     (first, last), (second, _) = windows
     return [last - first + 1, second - first, first]
+
+
+def field_asks_the_library(layers):
+    return tuple(ops.receptive_field(layers))
 
 
 def field_jump_first(layers):
@@ -640,6 +646,10 @@ def dense_in_place(network):
     return dense_layers(network, copied=False)
 
 
+def dense_asks_the_library(network):
+    return network, ops.dilated(network, 1)
+
+
 def dense_only_the_new_one(network):
     return dense_layers(network)[1]
 
@@ -809,6 +819,7 @@ MUTANTS = {
         (kernel_float32, "dtype float32 where float64"),
     ],
     "receptive_field": [
+        (field_asks_the_library, "of course_lib, which this question does not allow"),
         (field_jump_first, "jump is multiplied too early"),
         (field_stride_doubles, "a stride does not multiply the field"),
         (field_stretched_by_stride, "2 does not double it"),
@@ -870,6 +881,7 @@ MUTANTS = {
     ],
     "make_dense": [
         (dense_in_place, "make a deep copy first"),
+        (dense_asks_the_library, "of course_lib, which this question does not allow"),
         (dense_only_the_new_one, "return the pair"),
         (dense_wrong_way_round, "wrong way round"),
         (dense_rate_too_early, "spreads only the layers after it"),

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -31,7 +33,7 @@ def test_points_climb_and_end_in_their_own_cluster():
     points = _clusters()
     path = ops.mean_shift(points)
     density = [torch.exp(-torch.cdist(step, points).square() / 2).sum(1) for step in path]
-    assert all((after >= before - 1e-4).all() for before, after in zip(density, density[1:], strict=False))
+    assert all((after >= before - 1e-4).all() for before, after in itertools.pairwise(density))
     labels, modes = ops.group_ends(path[-1])
     assert labels.view(3, 20).unique(dim=1).shape == (3, 1)
     assert len(modes) == 3
