@@ -36,20 +36,19 @@ assert torch.equal(near[0], near[1]) and not torch.equal(houses, harbor)
 plots.show(
     plots.contact_sheet(
         [houses, harbor, *near],
-        ["cars, below houses", "boats, below a harbor", "39×39 of the first", "39×39 of the second"],
+        ["cars", "boats", "39×39 of the first", "39×39 of the second"],
     ),
     alt="Two pictures with the same vehicles on the same wet ground, below houses and "
     "below a harbor, and the same small window of both, in which nothing differs.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["predict"]
 # The two windows are equal to the last bit. Whatever a network computes from them, it gives one answer for both. The pixels that can influence an answer are its **receptive field**
 # (lesson 01), and here the field must reach the horizon.
 #
 # You know ways to a larger field: larger kernels, at a price that grows with their area; more layers; strides, which leave a small map that must be enlarged again (lesson 02).
 # This lesson adds one that keeps the map: spread the kernel.
-
-# %% [markdown] tags=["predict"]
+#
 # ## 2 · A kernel full of zeros
 # A **dilated** convolution, also called *atrous*, from the French for "with holes", moves the *taps* of its kernel (its weights) `rate` pixels apart. PyTorch's argument is `dilation`.
 #
@@ -82,16 +81,15 @@ assert_close(F.conv1d(row, with_zeros)[0, 0], by_hand)
 for k in (1, 2, 3, 5):
     for rate, s, p in [(1, 1, 0), (2, 1, 0), (2, 1, 2), (3, 2, 1), (4, 1, 4)]:
         maps, w = torch.randn(2, 3, 21, 18), torch.randn(4, 3, k, k)
-        out = F.conv2d(maps, w, stride=s, padding=p, dilation=rate)
-        assert_close(out, F.conv2d(maps, ops.insert_zeros(w, rate), stride=s, padding=p))
+        out, full = F.conv2d(maps, w, None, s, p, rate), ops.insert_zeros(w, rate)
+        assert_close(out, F.conv2d(maps, full, None, s, p))
         assert out.shape[-1] == ops.conv_output_size(18, k, s, p, rate)
 print("extent of a 3×3 kernel:", {rate: 2 * rate + 1 for rate in (1, 2, 4, 6, 12, 18)})
 
-# %% [markdown]
+# %% [markdown] tags=["see"]
 # PyTorch skips the zeros, so a 3×3 kernel costs nine multiply-adds per pair of channels and output cell, at any rate. With stride 1 the map keeps its size if the padding is half of what the kernel reaches beyond one cell, $d\,(k-1)/2$: for a
 # 3×3 kernel the padding is the rate. A rate-2 kernel spans 5×5 cells but reads 9 of the 25, so it is no 5×5 kernel.
-
-# %% [markdown] tags=["see"]
+#
 # **Push it.** The explorer lays the kernel on a map; what lies outside the map is padding, all zeros. Raise the rate on the 9×9 map. From which rate on is there *no* position with all nine taps inside? And from which rate on does every
 # position read one cell only?
 
@@ -105,19 +103,17 @@ widgets.dilation_explorer(kernel=3, dilation=2, size=9)
 
 # %%
 share = {}
-for size, rate in [(9, 4), (9, 5), (9, 8), (9, 9), *[(65, r) for r in (6, 12, 18, 24, 36, 65)]]:
+for size, rate in [(9, 5), (9, 8), (9, 9), *((65, r) for r in (6, 12, 18, 24, 65))]:
     ones, w = torch.ones(1, 1, size, size), torch.ones(1, 1, 3, 3)
     inside = F.conv2d(ones, w, padding=rate, dilation=rate)
-    share[size, rate] = [(inside == n).float().mean().item() for n in (9, 1)]
-    nine, one = share[size, rate]
+    nine, one = share[size, rate] = [(inside == n).float().mean() for n in (9, 1)]
     print(f"{size}×{size}, rate {rate:2}: all nine {nine:.3f}, only one {one:.3f}")
 assert share[9, 5][0] == 0 and share[9, 8][1] < 1 and share[9, 9][1] == 1
 assert abs(share[65, 18][0] - 0.199) < 1e-3
 
-# %% [markdown]
-# On 9×9 the answers are 5 and 9. On 65×65, rate 18 leaves all nine taps inside at 0.199 of the positions, and at rate 65 the 3×3 kernel *is* a 1×1 kernel. A large rate on a small map buys zeros.
-
 # %% [markdown] tags=["build"]
+# On 9×9 the answers are 5 and 9. On 65×65, rate 18 leaves all nine taps inside at 0.199 of the positions, and at rate 65 the 3×3 kernel *is* a 1×1 kernel. A large rate on a small map buys zeros.
+#
 # ## 3 · How far does an answer see?
 # Follow one output cell down to the input. Two numbers suffice. The **size** of the field begins at 1 pixel. The **jump** is the distance, in pixels of the *input*, between neighboring cells of the current map; it begins at 1.
 #
@@ -137,11 +133,10 @@ for field in fields:
     print(field)
 assert [field.size for field in fields] == [1, 3, 5, 9]
 
-# %% [markdown]
+# %% [markdown] tags=["predict"]
 # A stride does not widen its own layer's field: it doubles what every *later* layer adds. `start` is the third number: output cell $i$ sees `size` pixels from pixel `start` + $i$ · `jump` on. Each
 # layer's padding moves it to the left by padding · jump, so it is negative: the first windows begin outside the picture.
-
-# %% [markdown] tags=["predict"]
+#
 # The gradient can check the arithmetic. If a pixel has a path to an output cell, the cell's derivative with respect to that pixel is not zero. Take the three layers as a network, with every weight 1/9, and
 # differentiate output cell (8, 8). **Predict** the rows it sees, from `size` 9, `jump` 2 and `start` -4.
 
@@ -156,18 +151,18 @@ def plain(layers):
 
 field, net = fields[-1], plain(ops.Layer(*layer) for layer in layers)
 gradient = ops.input_gradient(net, torch.rand(1, 1, 33, 33), cell=(8, 8))
-top, left, bottom, right = ops.field_box(gradient)              # bottom and right: one past
+top, _, bottom, _ = ops.field_box(gradient)            # bottom is one past the last
 print(f"rows {top} to {bottom - 1}")
-assert (top, bottom) == (field.start + 8 * field.jump, field.start + 8 * field.jump + field.size)
+first = field.start + 8 * field.jump
+assert (top, bottom) == (first, first + field.size)
 
 # %% [markdown]
 # Rows 12 to 20. The weights were chosen well: all positive, no ReLU. In a real network three things can hide a pixel that *has* a path. Weights of both signs may cancel, rarely exactly. A ReLU that is off passes nothing. A
 # max-pooling passes its winner only. So one picture shows a part of the field, and many random pictures together show it all:
 
 # %%
-torch.manual_seed(0)
-conv = lambda i, o: nn.Conv2d(i, o, 3, padding=1)
-real = nn.Sequential(conv(3, 2), nn.ReLU(), nn.MaxPool2d(4), conv(2, 4))
+conv = [nn.Conv2d(i, o, 3, padding=1) for i, o in ((3, 2), (2, 4))]
+real = nn.Sequential(conv[0], nn.ReLU(), nn.MaxPool2d(4), conv[1])
 size, shown = ops.receptive_field(ops.layers_of(real)).size, {}
 for n in (1, 64):
     gradient = ops.input_gradient(real, torch.randn(n, 3, 32, 32))
@@ -188,15 +183,13 @@ widgets.receptive_field_painter(layers=[(3, 1), (3, 2), (3, 1)])
 # off a network. **Predict** for pictures of 224 pixels: does one cell of VGG's last map see all of it? Does one of ResNet-50's [@ResNet]?
 
 # %%
-vgg = []
-for convolutions in (2, 2, 3, 3, 3):
-    vgg += [(3, 1, 1)] * convolutions + [(2, 2)]
+vgg = [layer for n in (2, 2, 3, 3, 3) for layer in [(3, 1, 1)] * n + [(2, 2)]]
 sees = {"VGG-16 conv5_3": vgg[:-1], "VGG-16 pool5": vgg, "VGG-16 fc6": [*vgg, (7,)]}
 for name in ("resnet50", "resnet101"):
     sees[name] = ops.layers_of(models.ResNet(name, width=4, num_classes=None))
-sees = {name: ops.receptive_field(layers).size for name, layers in sees.items()}
-print(sees)
-assert list(sees.values()) == [196, 212, 404, 427, 971]
+sizes = {name: ops.receptive_field(layers).size for name, layers in sees.items()}
+print(sizes)
+assert list(sizes.values()) == [196, 212, 404, 427, 971]
 
 # %% [markdown] tags=["build"]
 # VGG's 212 pixels almost reach, ResNet-50's 427 are nearly twice the picture. (Fields are often quoted as if all of it counted.) How much do the *edges* of a field weigh? Here are two ways to the same field, 31 cells wide: four layers with the rates 1, 2, 4, 8, or
@@ -206,42 +199,39 @@ assert list(sees.values()) == [196, 212, 404, 427, 971]
 # go far. **Predict:** four layers with variance $\tfrac{2}{3}(1+4+16+64)$, fifteen with $\tfrac{2}{3}\cdot 15$: which is wider, and by how much?
 
 # %%
-spread, maps = {}, {}
 for rates in ((1, 2, 4, 8), (1,) * 15):
     chain = plain(ops.Layer(3, 1, rate, rate) for rate in rates)
-    maps[rates] = ops.input_gradient(chain, torch.rand(1, 1, 49, 49))
-    along, offset = maps[rates].sum(0), torch.arange(49) - 24       # shares along one axis
-    spread[rates] = (along * offset**2).sum().sqrt().item()
-    formula = (2 / 3 * sum(rate**2 for rate in rates)) ** 0.5
-    far = along[offset.abs() > 7].sum()
-    print(f"{len(rates):2} layers: sd {spread[rates]:.2f} cells, {far:.1%} of the paths end beyond 7")
-    assert abs(spread[rates] - formula) < 1e-3
+    paths = ops.input_gradient(chain, torch.rand(1, 1, 49, 49)).sum(0)  # along one axis
+    offset = torch.arange(49) - 24
+    sd, far = (paths * offset**2).sum().sqrt(), paths[offset.abs() > 7].sum()
+    print(f"{len(rates):2} layers: sd {sd:.2f} cells; beyond 7 {far:.1%} of the paths")
+    assert abs(sd - (2 / 3 * sum(rate**2 for rate in rates)) ** 0.5) < 1e-3
 
 # %% [markdown]
 # The part of the field that carries most of the weight is the **effective receptive field** [@Luo2016]. In deep undilated networks it looks like a Gaussian, and its share of the field on paper shrinks as layers are added: the field grows like their number, the bell like its
 # square root. Real networks, random weights, with ReLU, behind a stem (two strided convolutions, field 7, stride 4): `ops.effective_size` is the side of the square that holds 95 % of the gradient.
 
 # %%
-noise, held = torch.randn(8, 3, 160, 160), {}
+noise, held, maps = torch.randn(8, 3, 160, 160), {}, []
 for arm in ("field 127: rates 1,2,4,8", "field 127: 15 layers of rate 1"):
     net = cue_distance.build(arm, seed=0).eval()
     gradient = ops.input_gradient(net.scores, noise)               # before upsampling
     top, _, bottom, _ = ops.field_box(gradient)
     held[arm] = ops.effective_size(gradient)
-    maps[arm] = (gradient / gradient.max()).sqrt()                  # the root shows weak parts too
+    maps.append((gradient / gradient.max()).sqrt())     # the root shows weak parts too
     print(f"{arm:31} {bottom - top} pixels by gradient; 95 % in {held[arm]}")
     assert bottom - top == 127
 assert held["field 127: rates 1,2,4,8"] > 1.3 * held["field 127: 15 layers of rate 1"]
 plots.show(
-    plots.side_by_side([maps[arm] for arm in held], list(held)),
-    alt="How strongly each pixel moves one answer: with rates 1, 2, 4, 8 a wide plateau, with "
-    f"15 layers a narrow bell. 95 % lie within {' and '.join(map(str, held.values()))} pixels.",
+    plots.side_by_side(maps, list(held)),
+    alt="How strongly each pixel moves one answer: with rates 1, 2, 4, 8 a wide "
+    "plateau, with 15 layers a narrow bell. The squares that hold 95 % have sides of "
+    f"{' and '.join(map(str, held.values()))} pixels.",
 )
 
-# %% [markdown]
-# Both have the field 127, arithmetic and gradient agree on that. The weights are random here. Training may move the weight about; section 7 looks again, and asks which of the two learns to tell a car from a boat.
-
 # %% [markdown] tags=["break"]
+# Both have the field 127, arithmetic and gradient agree on that. The weights are random here. Training may move the weight about; section 7 looks again, and asks which of the two learns to tell a car from a boat.
+#
 # ## 5 · Holes
 # **Predict.** Three 3×3 layers, all with rate 2. The field is 13×13 = 169 cells. How many of them have any path to the output cell?
 
@@ -250,27 +240,23 @@ touched = {}
 for rates in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (1, 2, 5), (4, 4), (1, 4)):
     chain = plain(ops.Layer(3, 1, 0, rate) for rate in rates)
     side = 1 + 2 * sum(rates)
-    gradient = ops.input_gradient(chain, torch.rand(1, 1, side, side))
-    touched[rates] = gradient > 0
+    touched[rates] = ops.input_gradient(chain, torch.rand(1, 1, side, side)) > 0
     print(f"rates {rates}: {int(touched[rates].sum())} of {side**2} cells")
-assert touched[2, 2, 2].sum() == 49 and touched[1, 2, 5].all() and touched[4, 4].sum() == 25
+grid = touched[2, 2, 2]
+assert grid.sum() == 49 and touched[1, 2, 5].all() and touched[4, 4].sum() == 25
+assert not (grid[:, 1:] & grid[:, :-1]).any()           # it and its neighbor's
+pictures = [seen.float() for seen in touched.values()]
 plots.show(
-    plots.contact_sheet([t.float() for t in touched.values()], list(map(str, touched)), columns=6),
-    alt=f"Which cells of the field are touched, white: all for rates 1,1,1, 1,2,4 and 1,2,5; "
-    f"a grid of {int(touched[2, 2, 2].sum())} points for 2,2,2; grids with gaps for 4,4 and 1,4.",
+    plots.contact_sheet(pictures, list(map(str, touched)), columns=6),
+    alt="Which cells of the field are touched, in white: all of them for 1,1,1, for "
+    f"1,2,4 and 1,2,5; {int(grid.sum())} single cells for 2,2,2; gaps for 4,4 and 1,4.",
 )
 
 # %% [markdown]
-# Steps of -2, 0 or 2 never leave the even cells. So the output's even cells are computed from even cells alone, odd ones from odd: four networks in each other's gaps, which never exchange a number. Neighboring answers share *no* input. This is **gridding** [@Wang2018].
+# Steps of -2, 0 or 2 never leave the even cells. So the output's even cells are computed from even cells alone, odd ones from odd: four networks in each other's gaps, which never exchange a number. Neighboring answers share *no* input (the last line of the cell). This is **gridding** [@Wang2018].
 #
 # Two ways to think of a cure. In steps: can you reach every offset with one step of $-d$, 0 or $d$ per layer? With 1, 2, 4 you can; a common factor rules it out. In blocks: a layer of rate $d$ lays three copies of what is touched so far side by side, $d$ cells apart. Copies
 # farther apart than the block is wide leave a gap; so 1, 4 fails although it has no common factor. Rates that grow within a group of layers and leave no gap are called *hybrid*. You will choose such rates in the exercise.
-
-# %%
-chain = plain(ops.Layer(3, 1, 2, 2) for _ in range(3))          # padding 2 keeps the size
-even, odd = (ops.input_gradient(chain, torch.rand(1, 1, 33, 33), cell=(16, c)) for c in (16, 17))
-print("pixels that both neighbors see:", int(((even > 0) & (odd > 0)).sum()))
-assert not ((even > 0) & (odd > 0)).any()
 
 # %% [markdown] tags=["predict"]
 # ## 6 · A strided network made dense, with the same weights
@@ -288,7 +274,7 @@ with torch.no_grad():
     new = F.conv2d(fine, second.weight, second.bias, padding=2, dilation=2)
     forgot = F.conv2d(fine, second.weight, second.bias, padding=1)
 print("old", tuple(old.shape[-2:]), "new", tuple(new.shape[-2:]))
-assert_close(new[..., ::2, ::2], old)                              # every second cell is the old map
+assert_close(new[..., ::2, ::2], old)                 # every second cell is the old map
 assert not torch.allclose(forgot[..., ::2, ::2], old, atol=0.1)
 
 # %% [markdown] tags=["prove"]
@@ -303,9 +289,10 @@ with torch.no_grad():
     old, new = net(picture), dense(picture)
 print("stride 32:", tuple(old.shape[-2:]), " stride 8:", tuple(new.shape[-2:]))
 assert_close(new[..., ::4, ::4], old, atol=1e-4, rtol=1e-4)
-assert ops.receptive_field(ops.layers_of(dense)).size == ops.receptive_field(ops.layers_of(net)).size
+fields = [ops.receptive_field(ops.layers_of(n)).size for n in (net, dense)]
+assert fields[0] == fields[1]
 same = models.ResNet("resnet18", width=8, num_classes=None, output_stride=8).eval()
-same.load_state_dict(net.state_dict())                              # the library's option is the same
+same.load_state_dict(net.state_dict())                # the library's option is the same
 assert_close(same(picture), new)
 
 # %% [markdown]
@@ -314,12 +301,12 @@ assert_close(same(picture), new)
 
 # %%
 work = {}
-with torch.device("meta"):                                         # shapes only, no arithmetic
+with torch.device("meta"):                              # shapes only, no arithmetic
     for stride in (32, 16, 8):
         resnet = models.ResNet("resnet101", output_stride=stride, num_classes=None)
         work[stride] = evidence.macs(resnet, torch.zeros(1, 3, 512, 512)) / 1e9
         print(f"stride {stride:2}: {work[stride]:5.1f} G multiply-adds")
-print(f"from 16 to 8: times {work[8] / work[16]:.1f}; from 32 to 8: times {work[8] / work[32]:.1f}")
+print(f"8 against 16: {work[8] / work[16]:.1f}; against 32: {work[8] / work[32]:.1f}")
 assert work[8] / work[16] > 3 and work[8] / work[32] > 4
 
 # %% [markdown] tags=["measure"]
@@ -331,113 +318,107 @@ assert work[8] / work[16] > 3 and work[8] / work[32] > 4
 # horizon can raise it: not the colors, not the position, not the zero padding that tells a network where the border is. They are the same in both twins.
 #
 # **Distance** is the least one between the vehicle's pixels and the skyline. What it does not see: other pixels of the vehicle are up to a vehicle's height farther away, and how much of the skyline one must see to know it.
+#
+# **Predict.** Half of the vehicles are 41 or more pixels from the skyline. From what distance on do the rates 1, 1, 1, 1 (field 39) answer at random? And 1, 2, 4, 8 (field 127)?
 
 # %%
 bins = dict(zip(cue_distance.BINS, twins.counts(), strict=True))
 print("vehicles by distance (d24: from 24 pixels on):", bins)
-gap = torch.tensor([d for distances in twins.distances for d in distances])
-print(f"least distance {gap.min():.0f}, median {gap.median():.0f}, largest {gap.max():.0f} pixels")
-
-# %% [markdown]
-# **Predict.** Half of the vehicles are 41 or more pixels from the skyline. From what distance on do the rates 1, 1, 1, 1 (field 39) answer at random? And 1, 2, 4, 8 (field 127)?
-
-# %%
-train = cue_distance.scenes()
-live, nets = {}, {}
+train, live, nets = cue_distance.scenes(), {}, {}
 for arm in ("field 39: rates 1,1,1,1", "field 127: rates 1,2,4,8"):
     nets[arm], live[arm] = cue_distance.run(arm, 0, train, twins)
     print(evidence.agrees("03_cue_distance", arm, "d40", live[arm]["d40"]))
-    print("   by distance", [f"{live[arm][name]:.2f}" for name in bins])
+    print("   vehicles right, by distance", [f"{live[arm][name]:.2f}" for name in bins])
 short, wide = live.values()
 assert wide["d40"] > short["d40"] + 0.3 and wide["d48"] > short["d48"] + 0.3
 assert wide["flip"] > 0.8 and short["flip"] < 0.05
 
 # %% [markdown]
-# The narrow network is at 0.5 in every bin. It reaches 19 pixels; the nearest vehicle is 18 away with its *nearest* pixel, and with most of its pixels more. Here is the counterfactual, without any training: the same ground, the other skyline. Does the answer flip?
+# The narrow network is at 0.5 in every bin. It reaches 19 pixels; the nearest vehicle is 18 away with its *nearest* pixel, and with most of its pixels more. Now the counterfactual, without any training: the same ground under the other skyline. Does the answer flip?
 
 # %%
 shown, titles = [], []
 for arm, model in nets.items():
-    for image in (houses, harbor):
+    for name, image in (("houses", houses), ("harbor", harbor)):
         labels = training.predict(model, image)
         shown.append(plots.overlay_rgb(image, labels, twins.colors, 0.7, 220))
-    titles += [f"{arm}, houses", f"{arm}, harbor"]
+        titles.append(f"{arm[:9].strip(':')}, {name}")
 plots.show(
     plots.contact_sheet(shown, titles),
-    alt="Predicted classes of the twin pictures. Vehicles get the same color below houses and harbor from "
-    f"the narrow network, and change it with the wide one. Flipped: {short['flip']:.0%} and {wide['flip']:.0%}.",
+    alt="Predicted classes of the twins. The narrow network colors the vehicles alike "
+    "below houses and harbor, the wide one does not. Over all twins, right in both: "
+    f"{short['flip']:.0%} and {wide['flip']:.0%}.",
 )
 for arm, figures in live.items():
-    print(f"{arm}: {figures['flip']:.0%} of the vehicles are called rightly in both twins;")
-    print(f"   at {figures['unmoved']:.0%} of their pixels the logits did not move at all")
+    print(f"{arm}: {figures['flip']:.0%} of the vehicles right in both twins;", end=" ")
+    print(f"at {figures['unmoved']:.0%} of their pixels the logits did not move")
 assert short["unmoved"] > 0.9 > 0.2 > wide["unmoved"]
 
 # %% [markdown]
-# Logits that do not move are the proof that needs no statistics: those pixels *cannot* tell. Now all fields, five seeds each, from the committed table. A dotted line marks each field's reach, (field − 1)/2.
-
-# %%
-record = {arm["name"]: arm["runs"] for arm in evidence.load("03_cue_distance")["arms"]}
-fig = Figure(figsize=(9, 3.8), dpi=100, layout="constrained")
-ax = fig.subplots()
-middles, at_bin = (20, 28, 36, 44, 52, 60), {}
-styles = [("#000000", "o-"), ("#E69F00", "s--"), ("#0072B2", "^-"), ("#009E73", "D-"), ("#CC79A7", "v--")]
-for (color, style), arm in zip(styles, list(cue_distance.ARMS)[:5], strict=True):
-    runs = torch.tensor([[run["metrics"][name] for name in bins] for run in record[arm]])
-    at_bin[arm] = runs.mean(0)
-    ax.errorbar(middles, at_bin[arm], runs.std(0), fmt=style, color=color, capsize=3, label=arm)
-    reach = (ops.receptive_field(ops.layers_of(cue_distance.build(arm, 0))).size - 1) // 2
-    ax.axvline(reach, color=color, linestyle=":", linewidth=1.2)
-ax.axhline(0.5, color="#888888", linewidth=0.8)
-ax.set(xlabel="least distance to the skyline, pixels (middle of the bin)", ylabel="vehicles right")
-ax.set(xlim=(15, 70), ylim=(0.4, 1.02))
-ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-ends = ", ".join(f"{arm}: {v[0]:.2f} to {v[-1]:.2f}" for arm, v in at_bin.items())
-plots.show(fig, alt=f"Share of vehicles called rightly, nearest to farthest bin. {ends}.")
-
-# %%
-columns = {"d24": "24 to 32 px", "d40": "40 to 48 px", "d56": "56 px and more"}
-columns |= {"flip": "right in both twins", "miou": "mIoU"}
-evidence.table("03_cue_distance", columns, otherwise=3)
-
-# %% [markdown]
-# What the figure and the table say, and what they do not:
+# Logits that do not move need no statistics: those pixels *cannot* tell.
 #
-# - **There is a cliff at the reach.** Field 95 (reach 47) falls from 0.982 to 0.798 in the bin of its reach and to 0.504 behind it; field 63 is at 0.500 from 32 pixels on, and its seeds differ a lot before that. The line is not sharp: bilinear upsampling mixes neighboring cells and adds up to
-#   5 pixels, while a vehicle's lower pixels need more than its nearest.
-# - **Holes cost a little.** 4, 4, 4, 4 has the widest field and is best in the last bin, 0.918 to 0.819. Nearer it is below 1, 2, 4, 8, and so is its mIoU, 0.803 to 0.835. Gridding is a likely reason; we did not isolate it.
-# - **The field is not enough.** 15 layers of rate 1 have the same field, 3.4 times the parameters and 3.3 times the work, and stay at 0.5 everywhere, with shortcuts too, and with four times the steps on more scenes. Depth alone is not to blame: 15 layers of which four are dilated learn it. What section 4 showed fits: the cue
-#   reaches the answer, but far too faintly. Whether more training or other settings would find it, we do not know.
-# - **Dilation is one route of several.** Strides 2, 2, 1, 1 have field 95 and a quarter of the work, and their coarse answers, enlarged 16 times, name the vehicles well. But look at the mIoU: 0.637, no more than that of the network that guesses. Its outlines are coarse.
-# - **A field is a possibility.** With the plain loss, the same network with field 127 is at 0.59 after 250 steps: it could see, and has not yet learned to.
-#
-# What is due to the tiny scale: one kind of cue, across the whole horizon, and a ground that holds no hint at all. In photographs hints are everywhere, and the fall with distance is gentler.
-
-# %% [markdown]
-# Does training widen the effective field, as [@Luo2016] report for their networks? Here is the look back that section 4 promised, on larger scenes, so that the field fits in:
+# Section 4 promised a second look: does training widen the effective field, as [@Luo2016] found for their networks? The scenes are larger here, so that the field fits in.
 
 # %%
 large = datasets.Scenes(8, 192, variant="context", seed=3)
 large = torch.stack([large[i][0].as_subclass(torch.Tensor) for i in range(8)])
 for arm, model in nets.items():
     for when, net in (("before", cue_distance.build(arm, 0).eval()), ("after", model)):
+        held[arm, when] = ops.effective_size(ops.input_gradient(net.scores, large))
         pixel = ops.field_box(ops.input_gradient(net, large, cell=(96, 96)))
-        gradient = ops.input_gradient(net.scores, large)           # one cell, before upsampling
-        held[arm, when] = ops.effective_size(gradient)
-        print(f"{arm}, {when:6}: 95 % in {held[arm, when]} pixels;", end=" ")
-        print(f"a pixel of the enlarged answer sees {pixel[2] - pixel[0]}")
+        print(f"{arm}, {when} training: 95 % in {held[arm, when]} pixels;", end=" ")
+        print(f"an enlarged pixel sees {pixel[2] - pixel[0]}")
 assert held[arm, "after"] > 2.5 * held["field 39: rates 1,1,1,1", "after"]
 
 # %% [markdown]
-# Hardly. The weight stays where the rates put it. (The field of an enlarged *pixel* is 4 wider than that of a cell: it mixes two cells in each direction.)
+# Hardly: the weight stays where the rates put it. (A pixel of the enlarged answer sees 4 more pixels than a cell, since bilinear interpolation mixes two neighboring cells.)
+#
+# Now all fields, five seeds each, from the committed table. A dotted line marks each field's reach, (field − 1)/2.
+
+# %%
+runs = {arm["name"]: arm["runs"] for arm in evidence.load("03_cue_distance")["arms"]}
+fig = Figure(figsize=(9, 3.6), dpi=100, layout="constrained")
+ax, ends = fig.subplots(), []
+colors = ["#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7"]
+looks, five = ["o-", "s--", "^-", "D-", "v--"], list(cue_distance.ARMS)[:5]
+for color, look, arm in zip(colors, looks, five, strict=True):
+    right = torch.tensor([[run["metrics"][name] for name in bins] for run in runs[arm]])
+    middles = (20, 28, 36, 44, 52, 60)
+    mean, sd = right.mean(0), right.std(0)
+    ax.errorbar(middles, mean, sd, fmt=look, color=color, capsize=3, label=arm)
+    size = ops.receptive_field(ops.layers_of(cue_distance.build(arm, 0))).size
+    ax.axvline((size - 1) // 2, color=color, linestyle=":", linewidth=1.2)
+    ends.append(f"{arm}: {mean[0]:.2f} and {mean[-1]:.2f}")
+ax.axhline(0.5, color="#888888", linewidth=0.8)
+ax.set(xlabel="distance to the skyline, middle of the bin", ylabel="vehicles right")
+ax.set(xlim=(15, 70), ylim=(0.4, 1.02))
+ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+plots.show(fig, alt=f"Vehicles right in the nearest and last bin. {'; '.join(ends)}.")
+
+columns = {"d24": "24 to 32 px", "d40": "40 to 48 px", "d56": "56 px and more"}
+columns |= {"flip": "right in both twins", "miou": "mIoU"}
+evidence.table("03_cue_distance", columns)
+
+# %% [markdown]
+# What the figure and the table say, and what they do not:
+#
+# - **There is a cliff at the reach.** Field 95 (reach 47) falls from 0.982 to 0.798 in the bin of its reach, and to 0.502 behind it. Field 63 is at 0.500 from 32 pixels on; before that its seeds differ much. The edge is not sharp: interpolation
+#   adds a few pixels, and a vehicle's lower pixels need more than its nearest.
+# - **Holes cost a little.** 4, 4, 4, 4 has the widest field and is best in the last bin, 0.918 to 0.819. Nearer it stays below 1, 2, 4, 8, and so does its mIoU, 0.803 to 0.835. Gridding is a likely reason; we did not isolate it.
+# - **A field is not enough.** 15 layers of rate 1 have the field 127, more parameters and more work, and stay at 0.5 everywhere; with shortcuts too, and with four times the steps on more scenes. Depth alone is not to blame: 15 layers of which four are
+#   dilated learn it. Section 4 fits: the cue reaches the answer, but faintly. Whether other settings would find it, we do not know.
+# - **Dilation is one route of several.** Strides 2, 2, 1, 1 have the field 95 and a quarter of the work. Their coarse answers, enlarged 16 times, name the vehicles well. But their mIoU of 0.637 is that of the network that guesses: what they gain in names, they lose in outlines.
+# - **Seeing is not yet knowing.** With the plain loss, the network with field 127 has 0.578 at 40 to 48 pixels after 250 steps. It could know, and has not learned to.
+#
+# What is due to the tiny scale: one kind of cue, along the whole horizon, above a ground without any hint. In photographs hints are everywhere, and no such cliff is to be expected.
 #
 # ### And on ordinary scenes?
-# **Predict.** A ResNet-18, an eighth as wide as usual, labels the street scenes of lesson 00: at stride 32, at stride 16 and 8 by dilation, and at stride 8 with all rates set back to 1: same weights, same cost. Which difference will be large?
+# **Predict.** A ResNet-18, an eighth as wide as usual, labels the street scenes of lesson 00: at stride 32; at stride 16 and 8 by dilation; and at stride 8 with all rates set back to 1 (same weights, same cost). Which difference is large, which small?
 
 # %%
 for arm in output_stride.ARMS:
-    net = output_stride.build(arm, seed=0)
-    field = ops.receptive_field(ops.layers_of(net))
-    print(f"{arm:35} jump {field.jump:2}, reach {(field.size - 1) // 2} of 96 pixels")
+    field = ops.receptive_field(ops.layers_of(output_stride.build(arm, seed=0)))
+    print(f"{arm:34} jump {field.jump:2}, reach {(field.size - 1) // 2} of 96 pixels")
     assert (field.size - 1) // 2 > 96
 columns = {"accuracy": "pixel accuracy", "miou": "mIoU", "things": "mean IoU of things"}
 evidence.table("03_output_stride", columns)
@@ -470,7 +451,7 @@ exact = ops.receptive_field(ops.layers_of(backbone)).size
 for stage, rate in ((backbone.layer3, 2), (backbone.layer4, 4)):
     stage[0].conv2.dilation = stage[0].conv2.padding = (rate, rate)
 other = ops.receptive_field(ops.layers_of(backbone)).size
-print(f"fields {exact} and {other}; {len(poolings)} pooling; rate 18 at stride 16: {37 * 16} px")
+print(f"fields {exact} and {other}; {len(poolings)} pooling; 37 cells: {37 * 16} px")
 assert (exact, other, len(poolings)) == (427, 475, 1)
 
 # %% [markdown] tags=["misconceptions"]
@@ -484,7 +465,7 @@ assert (exact, other, len(poolings)) == (427, 475, 1)
 
 # %%
 def jacobian(layer, n=7):
-    """The layer as a matrix, (output cells, n * n): column j is the answer to a 1 at cell j."""
+    """The layer as a matrix, (output cells, n * n); column j answers a 1 at cell j."""
     units = torch.eye(n * n).view(n * n, 1, n, n)
     return layer(units).flatten(1).T
 
@@ -494,7 +475,7 @@ spread_kernel = jacobian(lambda x: F.conv2d(x, w, padding=2, dilation=2))
 spread_input = jacobian(lambda x: F.conv_transpose2d(x, w, stride=2))
 for name, matrix in (("dilated", spread_kernel), ("transposed", spread_input)):
     reads = (matrix != 0).sum(1)
-    print(f"{name:10} {tuple(matrix.shape)}, an output cell reads {reads.min()} to {reads.max()} inputs")
+    print(f"{name}: {tuple(matrix.shape)}; reads {reads.min()} to {reads.max()} inputs")
 assert spread_kernel.shape == (49, 49) and spread_input.shape == (225, 49)
 assert (spread_kernel != 0).sum(1).max() == 9 and (spread_input != 0).sum(1).max() == 4
 
