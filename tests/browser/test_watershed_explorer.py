@@ -67,6 +67,11 @@ def in_module(browser):
     page.close()
 
 
+def same(values, truth):
+    """Are the browser's numbers, in reading order, exactly these? (A bool: a failing list would take minutes to print.)"""
+    return np.array_equal(np.array(values).reshape(truth.shape), truth)
+
+
 def test_distance_markers_and_flood_at_every_depth(in_module):
     masks = [*blobs(24), CAPSULE, ~CAPSULE, TWINS[0], *(nuclei(k)[0] for k in range(2))]
     body = """
@@ -84,20 +89,20 @@ def test_distance_markers_and_flood_at_every_depth(in_module):
     pixels = ties = 0
     for mask, answer in zip(masks, answers, strict=True):
         distance = ndimage.distance_transform_edt(mask)
-        assert answer["dist"] == distance.ravel().tolist()
+        assert same(answer["dist"], distance)
         assert answer["colors"] == watershed.basin_colors(watershed.markers(distance, 0))[1:].tolist()
         for h, divided in zip(DEPTHS, answer["divided"], strict=True):
             maxima = h_maxima(distance, h) if h else local_maxima(distance) & mask
             marker = label(maxima, connectivity=2)
-            assert divided["marker"] == marker.ravel().tolist(), h
+            assert same(divided["marker"], marker), h
             assert divided["count"] == marker.max()
             regions, level = watershed.flood(distance, marker)
-            assert divided["label"] == regions.ravel().tolist(), h
-            assert divided["level"] == level.ravel().tolist(), h
+            assert same(divided["label"], regions), h
+            assert same(divided["level"], level), h
             theirs = scikit_watershed(-distance, marker, mask=mask)
             assert ((theirs > 0) == (regions > 0)).all()
             pixels, ties = pixels + mask.sum(), ties + (theirs != regions).sum()
-    assert ties < 0.02 * pixels  # equal heights, which scikit-image takes in an order of its own
+    assert ties < 0.01 * pixels  # equal heights, which scikit-image takes in an order of its own
     assert pixels > 100_000
 
 
@@ -121,8 +126,8 @@ def test_without_ties_the_flood_is_scikit_images(in_module):
         for h, (marker, regions) in zip((0, 0.1, 0.5, 1, 2), answer, strict=True):
             maxima = h_maxima(terrain, h) if h else local_maxima(terrain)
             truth = label(maxima.astype(bool) & (terrain > 0), connectivity=2)
-            assert marker == truth.ravel().tolist(), h
-            assert regions == scikit_watershed(-terrain, truth, mask=terrain > 0).ravel().tolist(), h
+            assert same(marker, truth), h
+            assert same(regions, scikit_watershed(-terrain, truth, mask=terrain > 0)), h
             several += truth.max() > 1
     assert several > 50
 

@@ -50,7 +50,7 @@ def execute(path: Path, name: str, cwd: Path, kept: Path, colab: bool) -> Result
         options = dict(timeout=CELL_SECONDS, startup_timeout=300, kernel_name="compat", resources=where)
         NotebookClient(notebook, **options).execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
-        problems.append(str(error).strip()[-1500:] or repr(error))
+        problems.append(re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip()[-1500:] or repr(error))  # without colors
     seconds = time.monotonic() - started
     kept.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, kept)

@@ -20,7 +20,7 @@ def test_every_arm_numbers_its_regions_from_zero_without_a_gap(arm, few):
 def test_a_grid_has_about_as_many_regions_as_asked(count):
     labels = regions.grid_regions((96, 96), count)
     assert np.array_equal(np.unique(labels), np.arange(labels.max() + 1))
-    assert abs(labels.max() + 1 - count) <= max(1, 0.1 * count)
+    assert abs(labels.max() + 1 - count) <= max(1, 0.15 * count)
 
 
 def test_naming_takes_the_majority_of_each_region():
