@@ -171,8 +171,8 @@ for n in (1, 64):
 assert shown[1] < 0.9 * size**2 and shown[64] == size**2
 
 # %% [markdown] tags=["see"]
-# **Push it.** The painter draws every path of one output cell; move the cell with the arrow keys. Set the second layer's stride to 1: which of the two things the stride did is gone, at the field and at the
-# map? Now keep all strides at 1 and reach a field of 15 or more with three layers, by rates alone. Which rates leave cells untouched, and which do not?
+# **Push it.** The painter draws every path of one output cell; move the cell with the arrow keys. Set the second layer's stride to 1. What does the field lose, what does the
+# map gain? Then give the third layer the rate 2: what comes back? Now keep all strides at 1 and reach a field of 15 or more with three layers. Which rates leave cells untouched, which do not?
 
 # %%
 widgets.receptive_field_painter(layers=[(3, 1), (3, 2), (3, 1)])
@@ -192,7 +192,7 @@ print(sizes)
 assert list(sizes.values()) == [196, 212, 404, 427, 971]
 
 # %% [markdown] tags=["build"]
-# VGG's 212 pixels almost reach, ResNet-50's 427 are nearly twice the picture. (Fields are often quoted as if all of it counted.) How much do the *edges* of a field weigh? Here are two ways to the same field, 31 cells wide: four layers with the rates 1, 2, 4, 8, or
+# VGG's 212 pixels almost reach, ResNet-50's 427 are nearly twice the picture. How much do the *edges* of a field weigh? Here are two ways to the same field, 31 cells wide: four layers with the rates 1, 2, 4, 8, or
 # fifteen with rate 1.
 #
 # With every weight 1/9 the gradient at a cell is the share of all paths that end there. A path is a random walk: in each layer it steps $-d$, 0 or $d$ cells, so each layer adds $\tfrac{2}{3}d^2$ to the variance. Many small steps make a narrow bell, as many coins do; few large ones
@@ -245,15 +245,15 @@ for rates in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (1, 2, 5), (4, 4), (1, 4)):
 grid = touched[2, 2, 2]
 assert grid.sum() == 49 and touched[1, 2, 5].all() and touched[4, 4].sum() == 25
 assert not (grid[:, 1:] & grid[:, :-1]).any()           # it and its neighbor's
-pictures = [seen.float() for seen in touched.values()]
+pictures = [0.9 - 0.7 * seen.float() for seen in touched.values()]
 plots.show(
     plots.contact_sheet(pictures, list(map(str, touched)), columns=6),
-    alt="Which cells of the field are touched, in white: all of them for 1,1,1, for "
+    alt="Which cells of the field are touched, dark: all of them for 1,1,1, for "
     f"1,2,4 and 1,2,5; {int(grid.sum())} single cells for 2,2,2; gaps for 4,4 and 1,4.",
 )
 
 # %% [markdown]
-# Steps of -2, 0 or 2 never leave the even cells. So the output's even cells are computed from even cells alone, odd ones from odd: four networks in each other's gaps, which never exchange a number. Neighboring answers share *no* input (the last line of the cell). This is **gridding** [@Wang2018].
+# Steps of -2, 0 or 2 never leave the even cells. So the output's even cells are computed from even cells alone, odd ones from odd: four networks in each other's gaps, which never exchange a number. Neighboring answers share *no* input; the cell above asserts it. This is **gridding** [@Wang2018].
 #
 # Two ways to think of a cure. In steps: can you reach every offset with one step of $-d$, 0 or $d$ per layer? With 1, 2, 4 you can; a common factor rules it out. In blocks: a layer of rate $d$ lays three copies of what is touched so far side by side, $d$ cells apart. Copies
 # farther apart than the block is wide leave a gap; so 1, 4 fails although it has no common factor. Rates that grow within a group of layers and leave no gap are called *hybrid*. You will choose such rates in the exercise.
@@ -334,7 +334,7 @@ assert wide["d40"] > short["d40"] + 0.3 and wide["d48"] > short["d48"] + 0.3
 assert wide["flip"] > 0.8 and short["flip"] < 0.05
 
 # %% [markdown]
-# The narrow network is at 0.5 in every bin. It reaches 19 pixels; the nearest vehicle is 18 away with its *nearest* pixel, and with most of its pixels more. Now the counterfactual, without any training: the same ground under the other skyline. Does the answer flip?
+# The narrow network is at 0.5 in every bin. It reaches 19 pixels; the nearest vehicle is 18 away with its *nearest* pixel, and with most of its pixels more. Now the counterfactual, without any training: the same ground under the other skyline. Does the answer flip? (Orange is *car*, blue is *boat*.)
 
 # %%
 shown, titles = [], []
@@ -371,7 +371,7 @@ for arm, model in nets.items():
 assert held[arm, "after"] > 2.5 * held["field 39: rates 1,1,1,1", "after"]
 
 # %% [markdown]
-# Hardly: the weight stays where the rates put it. (A pixel of the enlarged answer sees 4 more pixels than a cell, since bilinear interpolation mixes two neighboring cells.)
+# Hardly, in these two: the weight stays where the rates put it. (A pixel of the enlarged answer sees 4 more pixels than a cell, since bilinear interpolation mixes two neighboring cells.)
 #
 # Now all fields, five seeds each, from the committed table. A dotted line marks each field's reach, (field − 1)/2.
 
@@ -410,7 +410,7 @@ evidence.table("03_cue_distance", columns)
 # - **Dilation is one route of several.** Strides 2, 2, 1, 1 have the field 95 and a quarter of the work. Their coarse answers, enlarged 16 times, name the vehicles well. But their mIoU of 0.637 is that of the network that guesses: what they gain in names, they lose in outlines.
 # - **Seeing is not yet knowing.** With the plain loss, the network with field 127 has 0.578 at 40 to 48 pixels after 250 steps. It could know, and has not learned to.
 #
-# What is due to the tiny scale: one kind of cue, along the whole horizon, above a ground without any hint. In photographs hints are everywhere, and no such cliff is to be expected.
+# What is due to the tiny scale: one kind of cue, along the whole horizon, above a ground without any hint. In photographs hints are everywhere; do not expect such a cliff there.
 #
 # ### And on ordinary scenes?
 # **Predict.** A ResNet-18, an eighth as wide as usual, labels the street scenes of lesson 00: at stride 32; at stride 16 and 8 by dilation; and at stride 8 with all rates set back to 1 (same weights, same cost). Which difference is large, which small?
@@ -499,7 +499,7 @@ widgets.quiz(
             "choices": [
                 {"text": "15", "correct": False, "why": "You forgot the rate: the last layer's taps lie two cells apart, so it adds 2 · 2 · 4 = 16."},
                 {"text": "23", "correct": True, "why": "1 + 2 · 1 + 2 · 2 + 2 · 2 · 4 = 23. The jump before the last layer is 4."},
-                {"text": "39", "correct": False, "why": "You multiplied by the jump after each layer. A stride acts on later layers only."},
+                {"text": "29", "correct": False, "why": "You multiplied by the jump after each layer. A stride acts on later layers only."},
                 {"text": "9", "correct": False, "why": "You added as if there were no strides. Each layer adds in units of the jump before it."},
             ],
         },

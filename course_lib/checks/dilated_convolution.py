@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.checks.answer import Failed
 from course_lib.checks.core import Property, Question
-from course_lib.checks.dilated_networks import make_dense_properties, reworded, seen_box_properties
+from course_lib.checks.dilated_networks import explained, make_dense_properties, seen_box_properties
 
 
 def _noise(rng, *shape: int, dtype=torch.float32) -> Tensor:
@@ -258,8 +258,7 @@ def _with_names(why: str) -> str:
 def receptive_field_properties(student, rng):
     def claim(text, *stacks):
         cases = [{"layers": stack} for stack in stacks]
-        prop = Property(text, cases=cases, reference=_field, mistakes=FIELD_MISTAKES)
-        return reworded(prop, student, lambda failed: _with_names(failed.why))
+        return explained(text, student, cases, _field, FIELD_MISTAKES, lambda failed: _with_names(failed.why))
 
     yield claim("plain layers: a 3x3 adds two pixels", [(3, 1, 0, 1)], [(3, 1, 0, 1), (5, 1, 0, 1)], [])
     yield claim(
@@ -393,7 +392,7 @@ TOUCH_MISTAKES = {
 def touched_properties(student, rng):
     def claim(text, *stacks):
         cases = [{"rates": stack} for stack in stacks]
-        return reworded(Property(text, cases=cases, reference=_touched, mistakes=TOUCH_MISTAKES), student)
+        return explained(text, student, cases, _touched, TOUCH_MISTAKES, lambda failed: failed.why)
 
     yield claim("one layer: nine taps", [1], [2], [4])
     yield claim("without rate 1 there are holes: 2, 2, 2 touches 49 of 169 cells", [2, 2], [2, 2, 2], [2, 3], [2, 4, 4])

@@ -1,5 +1,6 @@
 """The two questions of exercise 03 that hand networks over: what a cell can see, and a stage without its strides."""
 
+import contextlib
 import copy
 import math
 
@@ -11,7 +12,6 @@ from course_lib.checks.answer import Failed
 from course_lib.checks.compare import difference
 from course_lib.checks.core import Property
 from course_lib.grading import network as description
-from course_lib.grading.plain import plain
 
 
 def _conv(c_in: int, c_out: int, kernel, **settings) -> nn.Conv2d:
@@ -146,6 +146,7 @@ def _with_extent(network, shape, cell):
     return top, left, bottom - top, right - left
 
 
+WHOLE_MAP = "this is what all output cells together can see: take the gradient of one cell, not of the whole map"
 BOX_MISTAKES = {
     "bottom and right are exclusive: one past the last row and column that the cell can see": (
         lambda network, shape, cell: tuple(v - (i > 1) for i, v in enumerate(_seen(network, shape, cell)))
@@ -166,7 +167,7 @@ BOX_MISTAKES = {
     "this is the box of the first cell: ask for the given one": (
         lambda network, shape, cell: _seen(network, shape, (0, 0))
     ),
-    "this is what all output cells together can see: take the gradient of one cell, not of the whole map": (
+    WHOLE_MAP: (
         lambda network, shape, cell: _box(network, shape, *map(range, _map_size(network, shape)))
     ),
     "the box leaves the picture: pixels of the padding do not exist, so cut it at the border": (
@@ -189,31 +190,43 @@ LARGE = "it holds rows or columns that this cell can never see (is the gradient 
 
 def _boxes(claim: str, student, cases: list[dict], small: str = SMALL, large: str = LARGE, aside: str = "") -> Property:
     """The answer's box is the wanted one. small, large, aside: what a box inside, around or beside it comes from here."""
-    inner = Property(claim, cases=cases, reference=_seen, mistakes=BOX_MISTAKES)
-    return reworded(inner, student, lambda failed: _box_words(failed, small, large, aside) + _named(failed.given))
+    mistakes = {message: wrong for message, wrong in BOX_MISTAKES.items() if large is LARGE or message != WHOLE_MAP}
+    return explained(claim, student, cases, _seen, mistakes, lambda failed: _box_words(failed, small, large, aside))
 
 
-def reworded(inner: Property, student, words=lambda failed: failed.why) -> Property:
-    """The same property; a mistake is named only if it explains all cases, and a failure says words(failed)."""
+def explained(claim: str, student, cases: list[dict], reference, mistakes: dict, words) -> Property:
+    """Like a Property of cases, but a mistake is named only if it explains every case.
 
-    def explains(wrong, case) -> bool:
-        try:
-            return difference(student(**case), plain(wrong(**plain(case)))) is None
-        except Failed:  # it crashed here, which says nothing about this mistake
-            return True
-        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
-            return False
+    mistakes: message -> function, which must leave its arguments alone. words(failed): the sentence where no mistake fits.
+    """
+    inner = Property(claim, cases=cases, reference=reference)
 
     def test():
         try:
             inner.run(student)
         except Failed as failed:
-            wrong = inner.mistakes.get(failed.why)
-            if wrong and not all(explains(wrong, case) for case in inner.cases):
-                failed.why = difference(failed.got, failed.want)
-            raise Failed(words(failed), failed.given, failed.got, failed.want) from None
+            message = None if failed.want is None else _mistake(student, cases, failed, mistakes)
+            why = (message or words(failed)) + _named(failed.given)
+            raise Failed(why, failed.given, failed.got, failed.want) from None
 
-    return Property(inner.claim, test=test)
+    return Property(claim, test=test)
+
+
+def _mistake(student, cases: list[dict], failed: Failed, mistakes: dict) -> str | None:
+    """The first mistake that returns what the answer returned, on every case where that did not crash."""
+    fitting = [message for message, wrong in mistakes.items() if _returns(wrong, failed.given, failed.got)]
+    outputs = []
+    for case in cases if fitting else []:
+        with contextlib.suppress(Failed):
+            outputs.append((case, student(**case)))
+    return next((m for m in fitting if all(_returns(mistakes[m], *output) for output in outputs)), None)
+
+
+def _returns(wrong, case: dict, got) -> bool:
+    try:
+        return difference(got, wrong(**case)) is None
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):  # this mistake has no output here
+        return False
 
 
 def _box_words(failed: Failed, small: str, large: str, aside: str) -> str:
@@ -222,10 +235,7 @@ def _box_words(failed: Failed, small: str, large: str, aside: str) -> str:
     if want is None:  # it crashed
         special = small is not SMALL and any(words in failed.why for words in EMPTY)
         return f"{failed.why} (what is special here: {small})" if special else failed.why
-    if large is not LARGE and difference(got, (0, 0, *failed.given["shape"][1:])) is None:
-        return f"the box is the whole picture: {large}"
-    whole_numbers = isinstance(got, list | tuple) and len(got) == 4 and all(type(value) is int for value in got)
-    if failed.why in BOX_MISTAKES or not whole_numbers:
+    if not (isinstance(got, list | tuple) and len(got) == 4 and all(type(value) is int for value in got)):
         return failed.why
     if got[0] >= got[2] or got[1] >= got[3]:
         return f"the box is empty: {aside or small}"
