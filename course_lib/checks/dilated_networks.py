@@ -197,17 +197,21 @@ def _boxes(claim: str, student, cases: list[dict], small: str = SMALL, large: st
 def explained(claim: str, student, cases: list[dict], reference, mistakes: dict, words) -> Property:
     """Like a Property of cases, but a mistake is named only if it explains every case.
 
-    mistakes: message -> function, which must leave its arguments alone. words(failed): the sentence where no mistake fits.
+    mistakes: message -> function; it and the reference must leave their arguments alone. words(failed): the sentence where
+    no mistake fits.
     """
-    inner = Property(claim, cases=cases, reference=reference)
 
     def test():
-        try:
-            inner.run(student)
-        except Failed as failed:
-            message = None if failed.want is None else _mistake(student, cases, failed, mistakes)
-            why = (message or words(failed)) + _named(failed.given)
-            raise Failed(why, failed.given, failed.got, failed.want) from None
+        for case in cases:
+            want = reference(**case)
+            try:
+                got = student(**case)
+                if why := difference(got, want):
+                    raise Failed(why, case, got, want)
+            except Failed as failed:
+                message = None if failed.want is None else _mistake(student, cases, failed, mistakes)
+                why = (message or words(failed)) + _named(failed.given)
+                raise Failed(why, failed.given, failed.got, failed.want) from None
 
     return Property(claim, test=test)
 
@@ -260,15 +264,15 @@ def seen_box_properties(student, rng):
         "convolutions of stride 1, a cell inside",
         student,
         case([_conv(1, 2, (3, 2))], (1, 9, 12), (2, 6))
-        + case([_conv(3, 4, 3, padding=1), _conv(4, 2, 3, padding=2, dilation=2)], (3, 13, 17), (5, 9), (8, 6)),
+        + case([_conv(3, 4, 3, padding=1), _conv(4, 2, 3, padding=2, dilation=2)], (3, 13, 17), (5, 9)),
     )
     layers = [_conv(2, 3, (3, 2), stride=2, padding=1), _conv(3, 2, 3, padding=1), _conv(2, 1, 3, stride=2)]
     yield _boxes(
         "strides, even kernels, cells anywhere up to the border",
         student,
         case([_conv(1, 2, (4, 2), stride=2)], (1, 13, 11), (1, 3))
-        + case(layers, (2, 20, 31), (0, 0), (1, 6), (3, 2))
-        + case([_conv(1, 1, 3, stride=3), _conv(1, 2, 3, padding=1)], (1, 17, 14), (4, 1), (4, 3), (0, 2))
+        + case(layers, (2, 20, 31), (0, 0), (3, 2))
+        + case([_conv(1, 1, 3, stride=3), _conv(1, 2, 3, padding=1)], (1, 17, 14), (4, 1), (0, 2))
         + case([_conv(1, 2, 3, padding=1, dilation=2), _conv(2, 1, 2, stride=2)], (1, 12, 15), (0, 2), (4, 5)),
     )
     yield _boxes(
@@ -294,7 +298,7 @@ def seen_box_properties(student, rng):
         "max pooling: any pixel of the window may win",
         student,
         case([_conv(2, 3, 3, padding=1), nn.MaxPool2d(4), _conv(3, 1, 1)], (2, 18, 23), (2, 3), (3, 0))
-        + case([nn.MaxPool2d(3, 2, 1), _conv(1, 2, 3), nn.MaxPool2d(3, 3)], (1, 21, 26), (1, 2), (0, 0)),
+        + case([nn.MaxPool2d(3, 2, 1), _conv(1, 2, 3), nn.MaxPool2d(3, 3)], (1, 21, 26), (0, 0)),
         "a maximum passes the gradient only to the pixel that won; in another picture another one wins",
     )
     layers = [_conv(2, 3, 3, stride=2, padding=1), nn.BatchNorm2d(3), _conv(3, 4, 3, padding=1), nn.BatchNorm2d(4)]
@@ -309,8 +313,8 @@ def seen_box_properties(student, rng):
     yield _boxes(
         "networks that grow again: even and odd cells differ",
         student,
-        case([_up(2, 2, (3, 2), stride=2), _conv(2, 1, 1)], (2, 8, 9), (6, 9), (7, 4), (16, 0))
-        + case(layers, (1, 14, 19), (5, 8), (6, 8), (0, 17))
+        case([_up(2, 2, (3, 2), stride=2), _conv(2, 1, 1)], (2, 8, 9), (6, 9), (7, 4))
+        + case(layers, (1, 14, 19), (5, 8), (6, 17))
         + case([_conv(1, 2, 2, stride=2), _up(2, 1, 4, stride=2, padding=1)], (1, 12, 17), (4, 4), (5, 9)),
         aside="size and jump of a chain that only shrinks do not describe a layer that makes its map larger",
     )

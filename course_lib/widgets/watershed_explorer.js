@@ -122,7 +122,7 @@ export function render({ model, el }) {
   const [cross, chart] = [drawing("section"), drawing("trail")];
   const captions = ["terrain (dark is deep) and markers", "", truth ? "regions and the true cells" : "regions", "right cells at each h you tried"];
   const [onLand, below, onResult, onChart] = captions.map((text) => h("p", { class: "cw-ws-caption" }, text));
-  const legend = "Dashed: M merged, its region holds most of another cell, too; C cut, a second region holds over a fifth of it; L lost, in no region.";
+  const legend = "Dashed: M merged, its region holds most of another cell, too; C cut, a second region holds over a fifth of it; L lost, no region holds most of it.";
   root.append(
     h("div", { class: "cw-controls" }, depth, water), h("div", { class: "cw-bar" }, play, progress), say,
     h("div", { class: "cw-figures cw-top" },

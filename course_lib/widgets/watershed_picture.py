@@ -9,7 +9,7 @@ from course_lib.widgets.base import BLUE, INK
 from course_lib.widgets.drawing import sheet, write
 from course_lib.widgets.label_maps import borders, centers, lines, pixels, tag
 
-LEGEND = "Dashed: M merged (its region holds most of another cell, too), C cut (a second region holds over a fifth of it), L lost."
+LEGEND = "Dashed: M merged, its region holds most of another cell, too; C cut, a second holds over a fifth of it; L lost, none holds most."
 
 
 def figure(explorer):

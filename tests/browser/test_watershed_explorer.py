@@ -132,6 +132,25 @@ def test_without_ties_the_flood_is_scikit_images(in_module):
     assert several > 50
 
 
+def test_fates_are_the_same(in_module):
+    rng = np.random.default_rng(0)
+    cases = []
+    for _ in range(
+        40
+    ):  # rows of cells of 10 pixels, cut into runs, so that shares lie at, above and below the rules' limits
+        cells = np.repeat(np.eye(6, dtype=bool), 10, axis=1)[:, None]
+        cases.append((cells, np.repeat(rng.integers(0, 5, 60), rng.integers(1, 9, 60))[None, :60]))
+    body = """
+        return JSON.stringify(data.map(([cells, label]) => m.fates(cells, label)));"""
+    data = [[[np.flatnonzero(cell).tolist() for cell in cells], label.ravel().tolist()] for cells, label in cases]
+    met = dict.fromkeys(watershed.FATES, 0)
+    for (cells, label), said in zip(cases, in_module(data, body), strict=True):
+        for name, truth in watershed.fates(cells, label).items():
+            assert [cell[name] for cell in said] == truth.tolist()
+            met[name] += truth.sum()
+    assert min(met.values()) > 5
+
+
 def test_words_and_water_at_every_depth(in_module):
     widgets = [watershed_explorer(*nuclei(0)), watershed_explorer(*TWINS), watershed_explorer(CAPSULE)]
     levels = [-20.0, -6.25, -3.0, -1.5, -1.0, -0.5, 0.0]
