@@ -42,7 +42,7 @@ def pair(value):
 
 # %% tags=["answer"]
 def dilate_kernel(weight, rate):
-    """weight (C_out, C_in, kH, kW), rate int or (rows, columns) -> the same taps, spread."""
+    """weight (C_out, C_in, kH, kW), rate int or pair -> the same taps, spread."""
     ### BEGIN SOLUTION
     rows, columns = pair(rate)
     c_out, c_in, kh, kw = weight.shape
@@ -75,7 +75,7 @@ check(1, dilate_kernel)
 
 # %% tags=["answer"]
 def receptive_field(layers):
-    """layers [(kernel, stride, padding, dilation), ...] -> (size, jump, start), ints."""
+    """[(kernel, stride, padding, dilation), ...] -> (size, jump, start), ints."""
     ### BEGIN SOLUTION
     size, jump, start = 1, 1, 0
     for kernel, stride, padding, dilation in layers:
@@ -149,7 +149,7 @@ check(3, touched)
 
 # %% tags=["answer"]
 def choose_rates(field):
-    """An odd number -> list of ints: the fewest rates whose stack touches every cell of field x field."""
+    """An odd number -> list of ints: the fewest rates that leave no hole."""
     ### BEGIN SOLUTION
     rates, block = [], 1
     while block < field:
@@ -245,7 +245,7 @@ check(5, seen_box)
 
 # %% tags=["answer"]
 def make_dense(network):
-    """nn.Sequential -> (network, dense): the given one, and a copy with the same weights without strides."""
+    """nn.Sequential -> (network, dense): the given one, and one without strides."""
     ### BEGIN SOLUTION
     dense, rate = copy.deepcopy(network), 1
     for layer in dense:

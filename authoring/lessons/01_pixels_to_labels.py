@@ -470,7 +470,9 @@ print(f"clicks per object: 2 for a box, {sum(clicks) / len(clicks):.0f} for an o
 assert corners_of(masks[0]) == 4 and sum(clicks) > 10 * len(clicks)
 
 # %% [markdown]
-# Then by the clock: the first three rows below are people's time. It explains why data sets are small, why their borders are often void, and why people ask what can be learned from a click. The other three rows are one architecture, Mask2Former, on all three tasks, trained for each of them separately. Three metrics: none of these numbers is "higher" than another.
+# Then by the clock: the first three rows below are people's time. One mask costs about as much as eleven boxes, one street picture an hour and a half. Lessons 17 and 18 ask what one can have for less.
+#
+# The other three rows are one architecture, Mask2Former [@Mask2Former], on all three tasks, trained for each of them separately. They are three metrics on two data sets: none of these numbers is "higher" than another.
 
 # %%
 evidence.published(
@@ -483,7 +485,7 @@ evidence.published(
 # - **"Instance segmentation gives every pixel a class and a number."** Section 2: 20 of 28 pixels are in no mask. *Every pixel, once* is the panoptic format.
 # - **"Panoptic is the sum of semantic stuff and instance things."** Section 2: the sum made up a class 12. It takes a rule for conflicts.
 # - **"A perfect semantic map plus connected components gives the instances."** Section 4: about half of them, on true maps.
-# - **"All fully connected layers become 1×1 convolutions."** Section 7, and the cell below: FCN [@FCN], the first network trained end to end this way, started from VGG-16 [@VGG], whose first linear layer sees 7×7×512. Only a 7×7 convolution can take its weights.
+# - **"All fully connected layers become 1×1 convolutions."** Section 7, and the cell below: FCN [@FCN] made a sliding network of VGG-16 [@VGG], whose first linear layer sees 7×7×512. Only a 7×7 convolution can take its weights.
 # - **"ResNet-50 loses the place in four max-poolings."** The cell below: it has one. The rest of its stride comes from the first convolution and three strided stages.
 # - **"The same pixel accuracy, so the same quality."** Section 8: two networks that fail in opposite places.
 
