@@ -43,7 +43,7 @@ image, target = val[5]
 plots.show(
     plots.tasks(image, target, val),
     alt="A street scene and its three truths: a map of classes, "
-    f"{len(target['masks'])} numbered objects on gray, and a map with a shade for each.",
+    f"{len(target['masks'])} numbered objects on gray, and a map of shades.",
 )
 
 # %% [markdown] tags=["predict"]
@@ -116,6 +116,7 @@ print("100 scenes: masks and classes -> panoptic -> masks and classes, nothing l
 
 # %%
 by_hand = [5, 2, 2, 2, 2, 2, 13]                       # 4 + 1 zeros, then column 1
+print(ops.rle_encode(masks[0]))
 assert ops.rle_encode(masks[0]) == {"size": [4, 7], "counts": by_hand}
 assert ops.rle_encode(torch.ones(4, 7, dtype=torch.bool))["counts"] == [0, 28]
 
@@ -172,7 +173,7 @@ def compare(target, things, connectivity):
 for neighbors in (4, 8):
     each = torch.stack([compare(val[i][1], val.things, neighbors) for i in range(100)])
     objects, count, merged, pieces, right = each.sum(0).tolist()
-    print(f"{neighbors} neighbors: {objects} objects, {count} components, {merged} with "
+    print(f"{neighbors} neighbors: {objects} objects; {count} components, {merged} of "
           f"several objects; {pieces} objects in pieces; {right / objects:.0%} right")
     assert right / objects < 0.65
 lucky = each[(each[:, 0] == each[:, 1]) & (each[:, 4] < each[:, 0])]
@@ -421,24 +422,23 @@ evidence.table(experiment.NAME, {"miou": "mIoU", "accuracy": "all pixels"} | par
 #
 # What is due to the tiny scale: of 96 pixels, stride 32 leaves 3 cells; of a photograph it leaves many more, and an object may cover several. And a program drew these scenes from a few layouts, so position tells a lot. Lesson 03 takes scenes in which it does not.
 #
-# Adding a wide and a fine map of scores is the idea of FCN's skip connections (lesson 06). A **U-Net** [@UNet] (lesson 08) joins views of many widths. The one of lesson 00 has learned longer, from more scenes, so it is an outlook and not an arm:
+# Adding a wide and a fine map of scores is the idea of FCN's skip connections (lesson 06). A **U-Net** [@UNet] (lesson 08) joins views of many widths. The one of lesson 00 has learned longer, from more scenes, so it is an outlook and not an arm. The picture sums up the lesson:
 
 # %%
 unet = street_unet.pretrained()
 outlook = experiment.measure(experiment.predictions(unet, val), truth, val.things)
 print("shipped U-Net", {key: round(value, 2) for key, value in outlook.items()})
-drawn = {"truth": target["semantic"], **drawn, "U-Net": training.predict(unet, image)}
+drawn |= {"truth: classes": target["semantic"], "U-Net": training.predict(unet, image)}
+tiles = {name: plots.semantic_rgb(labels, val.colors) for name, labels in drawn.items()}
+tiles |= {"truth: objects": plots.panoptic_rgb(target["panoptic"], val.colors)}
+tiles |= {"picture": image}
+order = ["picture", "truth: classes", "truth: objects", *experiment.DECISIVE, "U-Net"]
 plots.show(
-    plots.contact_sheet(
-        [image, *(plots.overlay_rgb(image, y, val.colors) for y in drawn.values())],
-        ["the picture", *drawn],
-        columns=5,
-    ),
-    alt="The scene, its truth, and three answers: the 9×9 patch network's, grainy, the "
-    f"stride-32 network's, in blobs, and a U-Net's (mIoU {outlook['miou']:.2f}). Share "
-    f"right near borders: {patch['border']:.0%}, {coarse['border']:.0%}, "
-    f"{outlook['border']:.0%}; inside: {patch['interior']:.0%}, "
-    f"{coarse['interior']:.0%}, {outlook['interior']:.0%}.",
+    plots.contact_sheet([tiles[name] for name in order], order, columns=3),
+    alt="Scene, true classes and objects, and three answers: grainy from the 9×9 patch "
+    "network, blobs from the stride-32 network, and a U-Net's. Right near borders: "
+    f"{patch['border']:.0%}, {coarse['border']:.0%}, {outlook['border']:.0%}; inside: "
+    f"{patch['interior']:.0%}, {coarse['interior']:.0%}, {outlook['interior']:.0%}.",
 )
 assert outlook["border"] > patch["border"] + 0.1
 assert outlook["interior"] > coarse["interior"] + 0.03

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.testing import assert_close
 
-from course_lib import datasets, evidence, models, ops, plots, training, widgets
+from course_lib import evidence, models, ops, plots, training, widgets
 from course_lib.experiments import cue_distance, output_stride
 
 torch.manual_seed(0);
@@ -327,7 +327,7 @@ print("vehicles by distance (d24: from 24 pixels on):", bins)
 train, live, nets = cue_distance.scenes(), {}, {}
 for arm in ("field 39: rates 1,1,1,1", "field 127: rates 1,2,4,8"):
     nets[arm], live[arm] = cue_distance.run(arm, 0, train, twins)
-    print(evidence.agrees("03_cue_distance", arm, "d40", live[arm]["d40"]))
+    print(evidence.agrees("03_cue_distance", arm, "vehicles", live[arm]["vehicles"]))
     print("   vehicles right, by distance", [f"{live[arm][name]:.2f}" for name in bins])
 short, wide = live.values()
 assert wide["d40"] > short["d40"] + 0.3 and wide["d48"] > short["d48"] + 0.3
@@ -357,18 +357,16 @@ assert short["unmoved"] > 0.9 > 0.2 > wide["unmoved"]
 # %% [markdown]
 # Logits that do not move need no statistics: those pixels *cannot* tell.
 #
-# Section 4 promised a second look: does training widen the effective field, as [@Luo2016] found for their networks? The scenes are larger here, so that the field fits in.
+# Section 4 promised a second look: does training widen the effective field, as [@Luo2016] found for their networks? `cue_distance.effective` asks on larger scenes, so that the field fits in.
 
 # %%
-large = datasets.Scenes(8, 192, variant="context", seed=3)
-large = torch.stack([large[i][0].as_subclass(torch.Tensor) for i in range(8)])
 for arm, model in nets.items():
-    for when, net in (("before", cue_distance.build(arm, 0).eval()), ("after", model)):
-        held[arm, when] = ops.effective_size(ops.input_gradient(net.scores, large))
-        pixel = ops.field_box(ops.input_gradient(net, large, cell=(96, 96)))
-        print(f"{arm}, {when} training: 95 % in {held[arm, when]} pixels;", end=" ")
-        print(f"an enlarged pixel sees {pixel[2] - pixel[0]}")
-assert held[arm, "after"] > 2.5 * held["field 39: rates 1,1,1,1", "after"]
+    before = cue_distance.effective(cue_distance.build(arm, 0))
+    after = cue_distance.effective(model)
+    pixel = ops.field_box(ops.input_gradient(model, noise, cell=(80, 80)))
+    print(f"{arm}: 95 % in {before} pixels before training, {after} after;", end=" ")
+    print(f"an enlarged pixel sees {pixel[2] - pixel[0]}")
+assert after > 2.5 * live["field 39: rates 1,1,1,1"]["effective"]
 
 # %% [markdown]
 # Hardly, in these two: the weight stays where the rates put it. (A pixel of the enlarged answer sees 4 more pixels than a cell, since bilinear interpolation mixes two neighboring cells.)

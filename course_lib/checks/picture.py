@@ -30,7 +30,7 @@ def difference_picture(got, want, tol: float = 1e-6) -> str | None:
         return None
     shapes = [str(array.shape) for array in pair]
     left, right, place = _plane(*pair, tol)
-    wrong = ~agree(left, right, tol) if left.shape == right.shape else None
+    wrong = ~agree(left, right, tol) if pair[0].shape == pair[1].shape else None
     panels = _panels(left, right, wrong, shapes)
     draw = _strips if pair[0].ndim == pair[1].ndim == 1 else _side_by_side
     figure = draw(panels, max(left.shape[0], right.shape[0]), max(left.shape[1], right.shape[1]))

@@ -46,8 +46,10 @@ def _finite_float(value) -> bool:
 def brief(value, limit: int = 100, lines: bool = False) -> str:
     """A plain value in one line: small arrays with their numbers, large ones by dtype, shape and range.
 
-    lines: write a matrix in one line per row.
+    lines: write a matrix in one line per row. A network is written in one line per layer always.
     """
+    if isinstance(value, torch.nn.Module):
+        return _network(value)
     array = as_array(value) if isinstance(value, np.ndarray | torch.Tensor) else None
     if array is None:
         if isinstance(value, float):
@@ -75,6 +77,15 @@ def brief(value, limit: int = 100, lines: bool = False) -> str:
 
 def _items(value) -> list:
     return list(value.values()) if isinstance(value, dict) else list(value)
+
+
+def _network(network: torch.nn.Module, most: int = 16) -> str:
+    """The layers of a network, "0: Conv2d(3, 8, kernel_size=(3, 3))", one per line."""
+    layers = [(name, layer) for name, layer in network.named_modules() if not list(layer.children())]
+    words = [f"{name}: {shorten(repr(layer), 100)}" if name else shorten(repr(layer), 100) for name, layer in layers]
+    rest = [f"... {len(words) - most} more layers"] * (len(words) > most)
+    mode = "training" if network.training else "evaluation"
+    return "\n  ".join([f"a network of {len(words)} layers, in {mode} mode:", *words[:most], *rest])
 
 
 def shorten(text: str, limit: int) -> str:

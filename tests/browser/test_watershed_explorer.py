@@ -142,10 +142,10 @@ def test_fates_are_the_same(in_module):
         cases.append((cells, np.repeat(rng.integers(0, 5, 60), rng.integers(1, 9, 60))[None, :60]))
     body = """
         return JSON.stringify(data.map(([cells, label]) => m.fates(cells, label)));"""
-    data = [[[np.flatnonzero(cell).tolist() for cell in cells], label.ravel().tolist()] for cells, label in cases]
+    data = [[[np.flatnonzero(cell).tolist() for cell in cells], regions.ravel().tolist()] for cells, regions in cases]
     met = dict.fromkeys(watershed.FATES, 0)
-    for (cells, label), said in zip(cases, in_module(data, body), strict=True):
-        for name, truth in watershed.fates(cells, label).items():
+    for (cells, regions), said in zip(cases, in_module(data, body), strict=True):
+        for name, truth in watershed.fates(cells, regions).items():
             assert [cell[name] for cell in said] == truth.tolist()
             met[name] += truth.sum()
     assert min(met.values()) > 5

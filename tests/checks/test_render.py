@@ -138,6 +138,12 @@ def test_a_plane_of_a_batch_is_named():
     assert "the plane at [1, 2, :, :]" in difference_picture(got, want)
 
 
+def test_arrays_of_different_shape_have_no_difference_panel():
+    picture = difference_picture(np.zeros((2, 4, 4)), np.ones((3, 4, 4)))
+    assert "of shape (2, 4, 4), and the one wanted, of shape (3, 4, 4)" in picture
+    assert "differ" not in picture.partition("src=")[0]
+
+
 def test_the_window_lies_around_the_first_difference():
     want = np.zeros((400, 400))
     got = want.copy()

@@ -116,3 +116,12 @@ def test_a_run_repeats(twins):
     _, first = cue_distance.run("field 127: rates 1,2,4,8", 0, train, twins, steps=2)
     _, again = cue_distance.run("field 127: rates 1,2,4,8", 0, train, twins, steps=2)
     assert first == again
+
+
+def test_the_effective_field_of_many_small_steps_is_narrower_than_that_of_few_large_ones():
+    small, large = (
+        cue_distance.effective(cue_distance.build(arm, 0))
+        for arm in ("field 127: 15 layers of rate 1", "field 127: rates 1,2,4,8")
+    )
+    assert 39 < small < 0.75 * large
+    assert large <= 131

@@ -77,3 +77,14 @@ def test_a_call_to_paste():
 )
 def test_values_in_a_line(value, text):
     assert brief(plain(value)) == text
+
+
+def test_a_network_is_written_layer_by_layer():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, stride=2), torch.nn.Sequential(torch.nn.ReLU())).eval()
+    assert brief(network).split("\n") == [
+        "a network of 2 layers, in evaluation mode:",
+        "  0: Conv2d(3, 8, kernel_size=(3, 3), stride=(2, 2))",
+        "  1.0: ReLU()",
+    ]
+    deep = torch.nn.Sequential(*(torch.nn.ReLU() for _ in range(40)))
+    assert brief(deep).endswith("\n  ... 24 more layers")
