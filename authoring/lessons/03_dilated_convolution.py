@@ -81,8 +81,9 @@ assert_close(F.conv1d(row, with_zeros)[0, 0], by_hand)
 for k in (1, 2, 3, 5):
     for rate, s, p in [(1, 1, 0), (2, 1, 0), (2, 1, 2), (3, 2, 1), (4, 1, 4)]:
         maps, w = torch.randn(2, 3, 21, 18), torch.randn(4, 3, k, k)
-        out, full = F.conv2d(maps, w, None, s, p, rate), ops.insert_zeros(w, rate)
-        assert_close(out, F.conv2d(maps, full, None, s, p))
+        out = F.conv2d(maps, w, stride=s, padding=p, dilation=rate)
+        full = F.conv2d(maps, ops.insert_zeros(w, rate), stride=s, padding=p)
+        assert_close(out, full)
         assert out.shape[-1] == ops.conv_output_size(18, k, s, p, rate)
 print("extent of a 3×3 kernel:", {rate: 2 * rate + 1 for rate in (1, 2, 4, 6, 12, 18)})
 
@@ -279,7 +280,7 @@ assert not torch.allclose(forgot[..., ::2, ::2], old, atol=0.1)
 
 # %% [markdown] tags=["prove"]
 # The layer that loses its stride keeps its rate. The layers *behind* it get the rate 2, and padding to match, so they meet the cells they met before. Every second cell of the new map is the old map; the cells between are what the same network says about the
-# picture moved by a pixel. A second stride taken away doubles the rate again: 4. `ops.dilated` walks through a whole network; a ResNet's shortcuts lose their strides too.
+# picture moved by one pixel (the border apart). A second stride taken away doubles the rate again: 4. `ops.dilated` walks through a whole network; a ResNet's shortcuts lose their strides too.
 
 # %%
 net = models.ResNet("resnet18", width=8, num_classes=None).eval()
@@ -311,8 +312,8 @@ assert work[8] / work[16] > 3 and work[8] / work[32] > 4
 
 # %% [markdown] tags=["measure"]
 # ## 7 · Accuracy against the distance of the cue
-# The experiment of section 1. The arms share a stem with stride 4 and field 7, and four 3×3 convolutions of 32 channels; their rates alone differ. Equal parameters, equal multiply-adds. They learn from 320 ordinary *context* scenes, for 250 steps. Vehicles are 4 % of the
-# pixels, so their pixels weigh ten times as much in the loss, in all arms but one.
+# The experiment of section 1. The arms share a stem with stride 4 and field 7, and four 3×3 convolutions of 32 channels; their rates alone differ. Equal parameters, equal multiply-adds. They learn from 320 ordinary *context* scenes, for 250 steps. Vehicles are about 5 % of the
+# pixels, so their pixels weigh ten times as much in the loss, in all arms but one. Further arms are strided, or deeper.
 #
 # **Judged** are 150 pairs of twins. A vehicle's answer is *car* or *boat*, whichever of these two logits is larger at most of its pixels. An answer that does not depend on the skyline is right in exactly one of two twins, so the base rate is 0.5. Nothing below the
 # horizon can raise it: not the colors, not the position, not the zero padding that tells a network where the border is. They are the same in both twins.
@@ -394,8 +395,8 @@ ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 plots.show(fig, alt=f"Vehicles right in the nearest and last bin. {'; '.join(ends)}.")
 
 columns = {"d24": "24 to 32 px", "d40": "40 to 48 px", "d56": "56 px and more"}
-columns |= {"flip": "right in both twins", "miou": "mIoU"}
-evidence.table("03_cue_distance", columns)
+columns |= {"flip": "right in both twins", "miou": "mIoU", "effective": "effective field"}
+evidence.table("03_cue_distance", columns, digits={"effective": 0})
 
 # %% [markdown]
 # What the figure and the table say, and what they do not:
