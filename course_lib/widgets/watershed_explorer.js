@@ -81,11 +81,10 @@ function trail(right, now, total) {
 }
 
 /** A slider in steps of a quarter of a pixel. */
-function fine(model, name, label, min, max, changed) {
+function fine(model, name, label, min, max) {
   const node = slider(model, name, label, min, max);
   const [range, value] = [node.querySelector("input"), node.querySelector("output")];
   range.step = STEP;
-  range.addEventListener("input", changed);
   node.classList.add("cw-fine");
   node.refresh = () => {
     range.value = model.get(name);
@@ -100,11 +99,9 @@ export function render({ model, el }) {
   const S = prepare((name) => model.get(name));
   const [height, width] = S.shape;
   const [dry, truth] = [-STEP * (Math.floor(S.deepest / STEP) + 1), S.cells.length > 0];
-  const depth = fine(model, "h", "marker depth h", 0, 5, () => {
-    const tried = model.get("tried");
-    if (!tried.includes(model.get("h"))) update(model, { tried: [...tried, model.get("h")] });
-  });
-  const water = fine(model, "level", "water level", dry, 0, () => pause());
+  const depth = fine(model, "h", "marker depth h", 0, 5);
+  const water = fine(model, "level", "water level", dry, 0);
+  water.addEventListener("input", () => pause());
   const play = button("Flood", () => (timer ? pause() : start()));
   const progress = h("span", { class: "cw-progress" });
   const words = [h("p"), h("p")];
@@ -132,7 +129,7 @@ export function render({ model, el }) {
   const places = [...centers(S.owner, S.shape)]; // of the true cells' letters
   let timer = null;
   let D = null; // the division at the present h
-  const right = new Map();
+  const right = new Map(); // right cells by h; Python's `tried` brings those of other displays
 
   function start() {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return update(model, { level: 0 }); // the end at once, nothing moves by itself
