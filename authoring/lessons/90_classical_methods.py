@@ -99,7 +99,7 @@ height = torch.tensor([[9, 9, 9, 9, 9, 9, 9, 9],
                        [9, 2, 4, 8, 5, 2, 0, 9],
                        [9, 9, 9, 9, 9, 9, 9, 9]])
 pits, drop = ops.peaks(-height)                        # a pit is a peak of the negative
-assert drop.tolist() == [9, 5, 1]                      # nothing is lower than 0: from 9
+assert drop.tolist() == [9, 5, 1]                      # 0 is the lowest: up to the rim
 for h, count in {1: 3, 2: 2}.items():
     markers = torch.zeros_like(height)
     for number, (i, j) in enumerate(pits[drop >= h], 1):
@@ -146,7 +146,7 @@ for blur, (f1, h, count) in best.items():
 assert max(best.values())[0] < 0.95
 
 # %% [markdown]
-# No. (**F1** is the score of section 6: 1 is every nucleus found and nothing else.) A small $h$ cuts long and ragged nuclei, a large one merges those whose neck is wide; here the two overlap, so no $h$ separates them. A second cure helps a little: a distance map of pixels has many tiny and *equal* tops, and a blur of one pixel removes them.
+# No. (**F1** is the score of section 6: 1 is every nucleus found and nothing else.) A small $h$ cuts long and ragged nuclei, a large one merges those whose neck is wide; here the two overlap, so no $h$ separates them. A second cure helps: a distance map of pixels has many tiny and *equal* tops, and a blur of one pixel removes them.
 #
 # ### Where the neck is gone
 # The method knows one thing about nuclei: they are round and have necks. **Predict.** Two disks of radius 8 and 7 move together. At which distance of their centers have they become one object, with $h = 1$: 12, 8 or 4 pixels?
@@ -254,9 +254,9 @@ for strength in (1, 4, 16, 64, 256):
     labels = ops.graph_cut(own, *(strength * w for w in weights))
     tiles[f"λ = {strength}"] = photographs.cut_out(coffee, labels)
     shares.append([labels[place].float().mean().item() for place in (drink, shadow)])
-    print("λ {:3}: {:4.0%} of the coffee, {:4.0%} of the shadow".format(strength, *shares[-1]))
+    print("λ {:3}: coffee {:4.0%}, shadow {:4.0%}".format(strength, *shares[-1]))
 plots.show(plots.contact_sheet(tiles.values(), tiles, columns=3),
-           alt="A cup of coffee, cut out with five fines; of coffee and shadow are in it: "
+           alt="A cup cut out with five fines; of coffee and shadow are in it: "
            + "; ".join(f"{a:.0%} and {b:.0%}" for a, b in shares) + ".")
 assert not any(in_it > 0.9 and under_it < 0.1 for in_it, under_it in shares)
 
@@ -301,8 +301,8 @@ assert max(agree, 1 - agree) > 0.95                    # which side is True is a
 # %%
 maps = {"picture": noisy, "cheapest cut": alone, "eigenvector": y, "best split": split}
 tiles = [0.1 + 0.7 * photographs.scaled(m.view(8, 12).float()) for m in maps.values()]
-plots.show(plots.contact_sheet(tiles, maps), alt="A noisy picture of two halves; one pixel, "
-           "cut off; an eigenvector that changes in the middle; a split that agrees with the "
+plots.show(plots.contact_sheet(tiles, maps), alt="A picture of two noisy halves; one pixel; "
+           "an eigenvector that changes in the middle; a split that agrees with the "
            f"halves on {max(agree, 1 - agree):.0%} of the pixels.")
 
 # %% [markdown] tags=["break"]
@@ -315,7 +315,7 @@ y = ops.normalized_cut(ties)[1][:, 1]
 side = ops.best_split(ties, y).view(rocket.shape[1:])
 tiles = [rocket, photographs.scaled(y.view_as(side)), photographs.cut_out(rocket, side)]
 plots.show(plots.side_by_side(tiles, ["a rocket", "eigenvector", "its best split"]),
-           alt=f"A coarse rocket and a split with {side.float().mean():.0%} on one side.")
+           alt=f"A coarse rocket; a split, {side.float().mean():.0%} on one side.")
 assert 0.2 < side[:5].float().mean() < 0.8             # it runs through the empty sky
 
 # %% [markdown] tags=["predict"]
@@ -387,6 +387,8 @@ assert regions[0] > 2 * regions[1] and regions[1] > 1.5 * regions[2]
 #
 # An arm finds the foreground, then splits it. **Otsu** takes the one threshold that best parts the picture's histogram in two groups. A **local threshold** compares each pixel with the mean around it. A small U-Net (lesson 08 builds it) learns *nucleus or not*, never objects, from 40 labeled pictures in 100 steps. Every number, the network's threshold too, is chosen by F1 on 30 validation pictures. So the classical arms need labels as well: enough for two or three numbers.
 #
+# First the network is trained, then $h$ is varied on 12 validation pictures, then all arms run on 60 test pictures, with the numbers that the committed experiment chose for the same draw.
+#
 # **Predict.** Which matters more: the foreground or the split?
 
 # %%
@@ -407,6 +409,7 @@ for (way, number), blur in itertools.product(ways.items(), (1.0, 0.0)):
     found = [classical_cells.apply(arm, numbers, few, model) for numbers in each]
     f1 = [classical_cells.score(objects, few.ids)["f1"] for objects in found]
     curves[way, f"blur {blur:.0f} px"] = f1
+    assert blur == 0 or (min(f1[:3]) > max(f1) - 0.08 and f1[-1] < max(f1) - 0.1)
 plots.show(photographs.lines(depths, curves, "h, pixels", "object F1, validation"),
            alt="Object F1 against h. The highest: "
            + "; ".join(f"{' '.join(key)} {max(f1):.2f}" for key, f1 in curves.items()))
@@ -420,16 +423,21 @@ objects = {arm: classical_cells.apply(arm, record[arm], test, model) for arm in 
 f1 = {arm: classical_cells.score(objects[arm], test.ids)["f1"] for arm in shown}
 for arm, value in f1.items():
     print(evidence.agrees("90_classical_cells", arm, "f1", value))
+masks = [p > record[arm][0] for p in classical_cells.probabilities(model, test)]
+gapless = [ndimage.binary_closing(mask, np.ones((3, 3))) for mask in masks]
+last = [classical_cells.split(cuts[1], m, record[arm][1], None) for m in gapless]
+closed = classical_cells.score(last, test.ids)["f1"]
+print(f"the last arm with small gaps in the network's masks closed: {closed:.4f}")
 otsu, local, unet = (f1[f"{way}, distance watershed"] for way in ways)
 assert f1["Otsu, components"] + 0.2 < otsu < local - 0.03 and local < unet - 0.04
-assert f1["U-Net, components"] < unet
+assert f1["U-Net, components"] < unet and closed < unet - 0.03
 
 # %%
 gray = torch.from_numpy(test.gray[3]).expand(3, -1, -1)
 labels = {"truth": test.ids[3]} | {arm: objects[arm][3] for arm in shown}
-tiles = {f"{k}: {ids.max()}": photographs.numbered(gray, ids) for k, ids in labels.items()}
+tiles = {f"{k}: {x.max()}": photographs.numbered(gray, x) for k, x in labels.items()}
 plots.show(plots.contact_sheet([gray, *tiles.values()], ["a test picture", *tiles]),
-           alt=f"A test picture, the truth, and objects of six arms: {'; '.join(tiles)}.")
+           alt=f"A test picture, truth, objects of six arms: {'; '.join(tiles)}.")
 
 # %%
 columns = {"f1": "object F1", "count": "count error", "merged": "merged"}
@@ -439,9 +447,10 @@ evidence.table("90_classical_cells", columns, digits={"count": 1}, otherwise=2)
 # %% [markdown]
 # - **The nulls.** One object for everything has F1 0; squares that know nothing but the foreground have 0.30. The count error of always answering the mean count stands above.
 # - **The split helps every foreground.** Otsu 0.34 to 0.71, local threshold 0.58 to 0.82, the network 0.74 to 0.93. Water on brightness helps less than water on distance (0.64).
+# - **$h$ is easy here.** With blurred distances any $h$ up to half a pixel does about as well; a large one merges. The foregrounds differ by more.
 # - **The foreground matters as much.** One number per picture loses faint nuclei; a local threshold alone brings 0.71 to 0.82, the network 0.93.
 # - **The best arm is both.** After 400 steps the network draws most lines itself: 0.91 without water, 0.97 with it. Whether one should rather train the lines into the network is lesson 08's question; it measures both.
-# - **What else could explain it?** Perhaps a perfect foreground is all one needs? No: the *true* foreground with its lines closed gets 0.74, less than the network's. The network leaves gaps where it doubts, and the water finds them.
+# - **What else could explain it?** Perhaps a perfect foreground is all one needs? No: the *true* foreground with its lines closed gets 0.74, less than the network's. The network leaves gaps between nuclei, and they guide the water: with small gaps closed its F1 falls too (the last line above the pictures).
 #
 # Scale: drawn nuclei, small pictures, five draws.
 #
@@ -451,7 +460,7 @@ evidence.table("90_classical_cells", columns, digits={"count": 1}, otherwise=2)
 # %%
 names = classical_cells.KINDS
 kinds = {kind: classical_cells.pictures("test", 0, kind, n=8) for kind in names}
-grays = [torch.from_numpy(pictures.gray[3]) for pictures in kinds.values()]
+grays = [torch.from_numpy(pictures.gray[3][:96, :96]) for pictures in kinds.values()]
 plots.show(plots.contact_sheet(grays, names),
            alt="Nuclei: as usual, dim with noise, lit from the left, twice as large.")
 arm, large = "local threshold, distance watershed", kinds["size"]
@@ -477,6 +486,8 @@ evidence.table("90_classical_shift", columns, otherwise=2)
 #
 # The trap: with one region per pixel the oracle is perfect. So the base rate is a **blind grid** with as many rectangles as the method has regions.
 #
+# The methods: the watershed of the *gradient*, a map of how fast colors change; quickshift; and *graph merging* (`felzenszwalb` in scikit-image), which joins neighbors as long as they differ little compared with the differences inside them.
+#
 # **Predict.** Watershed of the gradient from 49 markers on a lattice: by how much does it beat 49 rectangles?
 
 # %%
@@ -485,7 +496,7 @@ network, live = classical_regions.network_labels(images), {}
 for arm in ("watershed, 49 markers on a lattice", "quickshift, kernel 3, reach 10"):
     live[arm] = classical_regions.run(arm, images, truth, network)
     print(evidence.agrees("90_classical_regions", arm, "named", live[arm]["named"]))
-    print("   {regions:.0f} regions; blind grid of as many {grid:.4f}".format(**live[arm]))
+    print("   {regions:.0f} regions; as many in a grid {grid:.4f}".format(**live[arm]))
 lattice_gain, quick_gain = (a["named"] - a["grid"] for a in live.values())
 assert abs(lattice_gain) < 0.06 and quick_gain > 0.15
 
@@ -493,7 +504,7 @@ assert abs(lattice_gain) < 0.06 and quick_gain > 0.15
 scene = torch.from_numpy(images[4]).permute(2, 0, 1)
 cuts = {arm: classical_regions.ARMS[arm](images[4]) for arm in live}
 cuts["a blind grid"] = classical_regions.grid_regions((96, 96), 49)
-tiles = {f"{k}: {cut.max() + 1}": photographs.painted(scene, cut) for k, cut in cuts.items()}
+tiles = {f"{k}: {x.max() + 1}": photographs.painted(scene, x) for k, x in cuts.items()}
 plots.show(plots.contact_sheet([scene, *tiles.values()], ["a scene", *tiles]),
            alt=f"A scene, and its regions in their mean colors: {'; '.join(tiles)}.")
 
@@ -503,11 +514,11 @@ columns["network"] = "named by the U-Net"
 evidence.table("90_classical_regions", columns, digits={"regions": 0}, otherwise=2)
 
 # %% [markdown] tags=["real"]
-# By nothing: 0.51 against 0.50. A lattice of markers forces a region wherever there is none. The *gradient* is not to blame: from its own minima the same watershed has 0.83 with about 150 regions, where a grid has 0.64. Quickshift and graph merging, which let the picture decide how many regions there are, do better still (0.87 and 0.89 with about 150).
+# By almost nothing: 0.51 against 0.50. A lattice puts markers into the sky and misses the cars. The *gradient* is not to blame: from its own minima the same watershed has 0.83 with about 150 regions, where a grid has 0.64. Quickshift and graph merging, which let the picture decide how many regions there are, do better still (0.87 and 0.89 with about 150).
 #
 # The last column takes the oracle away: the shipped U-Net of lesson 00 names the regions. It reaches at most 0.82, its own map 0.83. Snapping a good network's map to regions bought nothing here. On a network with worse borders it might; lesson 10 tries a better way to snap.
 #
-# The settings were set to give about 15, 50 and 150 regions, not chosen on validation.
+# The settings were fixed to give about 15, 50 and 150 regions, not chosen on validation.
 #
 # ## 8 · The real thing: proposals
 # For some years, the answer to "where are the objects?" was: let a classical method propose, and classify each **proposal**. Two ways matter.
@@ -540,10 +551,10 @@ proposals
 # %%
 pieces, count = ops.connected_components(photographs.coin_mask(coins, "Otsu"))
 sizes = pieces.flatten().bincount()[1:]
-print(f"24 coins, {count} components; pixels: most {sizes.max()}, median {sizes.median()}")
+print(f"24 coins, {count} components; pixels {sizes.median()} (median) to {sizes.max()}")
 tiles = {"24 coins": coins, f"Otsu: {count}": photographs.numbered(coins, pieces)}
-plots.show(plots.side_by_side(tiles.values(), tiles), alt="Coins; the ground is bright at "
-           f"the top left; of {count} components one is that ground with a coin in it.")
+plots.show(plots.side_by_side(tiles.values(), tiles), alt="Coins on a ground bright at the "
+           f"top left; of {count} components one is that ground with a coin in it.")
 assert sizes.max() > 3 * sizes.median()
 
 # %% [markdown] tags=["quiz"]
