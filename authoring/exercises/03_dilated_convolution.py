@@ -4,7 +4,8 @@
 # cell, run it, run the check below it. A check compares your function with a reference on inputs it makes up. It shows
 # what failed, on which input, and often why. You can run it as often as you like; your best result counts.
 #
-# Stuck? Each question has three hints, from a nudge to almost the code.
+# Answers use PyTorch, not `course_lib`: a function of `ops` costs a property. Stuck? Each question has three hints, from a
+# nudge to almost the code.
 
 # %%
 import copy
@@ -164,7 +165,7 @@ check(4, choose_rates)
 
 # %% [markdown] tags=["question"] difficulty=3 minutes=20
 # ## 5 · What can this cell see?
-# Your calculator of question 2 knows chains that shrink. A gradient can be asked about any network. `network` is an
+# Your calculator of question 2 knows no layer that enlarges its map. A gradient can be asked about any network. `network` is an
 # `nn.Sequential` of `nn.Conv2d`, `nn.ConvTranspose2d`, `nn.MaxPool2d`, `nn.Upsample` (nearest), `nn.BatchNorm2d` and
 # `nn.ReLU`, in any order. It takes pictures of `shape = (C, H, W)`. For the output cell `cell = (row, column)`, return
 # the tuple of ints `(top, left, bottom, right)`: the smallest box that holds every input pixel this cell **can** see,
@@ -229,7 +230,8 @@ check(5, seen_box)
 #
 # PyTorch keeps `stride`, `padding` and `dilation` of a convolution as pairs, but those of a pooling as they were
 # given, here as numbers; `pair`, above, makes both alike. You may assign to these attributes. A pooling after another
-# layer's stride has no padding (PyTorch could not let it grow).
+# layer's stride has no padding (PyTorch limits a pooling's padding to half its kernel, so it
+# could not grow with the rate).
 # ### HINT nudge
 # A layer that loses its stride of 2 now answers at every cell. What did the next layer read before, and where do those
 # cells lie in the finer map?

@@ -301,8 +301,8 @@ assert max(agree, 1 - agree) > 0.95                    # which side is True is a
 # %%
 maps = {"picture": noisy, "cheapest cut": alone, "eigenvector": y, "best split": split}
 tiles = [0.1 + 0.7 * photographs.scaled(m.view(8, 12).float()) for m in maps.values()]
-plots.show(plots.contact_sheet(tiles, maps), alt="A picture of two noisy halves; one pixel; "
-           "an eigenvector that changes in the middle; a split that agrees with the "
+plots.show(plots.contact_sheet(tiles, maps), alt="A picture of two noisy halves; one "
+           "pixel; an eigenvector that changes in the middle; a split that agrees with the "
            f"halves on {max(agree, 1 - agree):.0%} of the pixels.")
 
 # %% [markdown] tags=["break"]
@@ -551,10 +551,10 @@ proposals
 # %%
 pieces, count = ops.connected_components(photographs.coin_mask(coins, "Otsu"))
 sizes = pieces.flatten().bincount()[1:]
-print(f"24 coins, {count} components; pixels {sizes.median()} (median) to {sizes.max()}")
+print(f"{count} components; in the median {sizes.median()} pixels, at most {sizes.max()}")
 tiles = {"24 coins": coins, f"Otsu: {count}": photographs.numbered(coins, pieces)}
-plots.show(plots.side_by_side(tiles.values(), tiles), alt="Coins on a ground bright at the "
-           f"top left; of {count} components one is that ground with a coin in it.")
+plots.show(plots.side_by_side(tiles.values(), tiles), alt="Coins on a ground bright at "
+           f"the top left; of {count} components one is that ground with a coin in it.")
 assert sizes.max() > 3 * sizes.median()
 
 # %% [markdown] tags=["quiz"]

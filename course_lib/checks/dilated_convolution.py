@@ -318,6 +318,27 @@ def _touched(rates):
     return _paths(rates) > 0
 
 
+def _nothing_without_layers(rates):
+    if rates:
+        raise ValueError("this mistake has no layers")
+    return torch.zeros(1, 1, dtype=torch.bool)
+
+
+def _missing(failed) -> str:
+    """Why some touched cells may be missing, where no path that does not exist is claimed."""
+    got, want = failed.got, failed.want
+    is_map = (
+        isinstance(got, Tensor) and isinstance(want, Tensor) and got.dtype == torch.bool and got.shape == want.shape
+    )
+    if not is_map or (got & ~want).any():
+        return failed.why
+    return (
+        f"{int((want & ~got).sum())} of {int(want.sum())} touched cells are missing, the first at "
+        f"{(want & ~got).nonzero()[0].tolist()}: a path counts whatever its weight; if you ask a gradient, a negative one counts too, and "
+        "random weights may cancel"
+    )
+
+
 def _laid_over(rates):
     size = 1 + 2 * sum(rates)
     seen = torch.zeros(size, size, dtype=torch.bool)
@@ -378,6 +399,7 @@ TOUCH_MISTAKES = {
     "the middle taps are missing: along each axis the taps lie at -rate, 0 and rate": (
         lambda rates: _line(rates, (0, 2))[:, None] & _line(rates, (0, 2))
     ),
+    "without a layer the output cell is itself the one input cell: return [[True]]": _nothing_without_layers,
     "it is upside down: True stands for touched": lambda rates: ~_touched(rates),
     "the four corner taps are missing: a 3x3 kernel has nine": _plus,
     "the map is changed while it is still being read: shift the map as it was before this layer": _while_it_is_read,
@@ -392,7 +414,7 @@ TOUCH_MISTAKES = {
 def touched_properties(student, rng):
     def claim(text, *stacks):
         cases = [{"rates": stack} for stack in stacks]
-        return explained(text, student, cases, _touched, TOUCH_MISTAKES, lambda failed: failed.why)
+        return explained(text, student, cases, _touched, TOUCH_MISTAKES, _missing)
 
     yield claim("one layer: nine taps", [1], [2], [4])
     yield claim("without rate 1 there are holes: 2, 2, 2 touches 49 of 169 cells", [2, 2], [2, 2, 2], [2, 3], [2, 4, 4])

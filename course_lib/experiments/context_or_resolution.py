@@ -111,7 +111,7 @@ class Both(nn.Module):
 WIDTHS = (20, 40, 80, 144, 176)  # so that the multiply-adds are those of the 9 x 9 patch network
 SHORT, LONG = 200, 600  # steps of BATCH pictures
 # Each arm: its network, learning rate, steps. The rate is the best of 0.004, 0.01 and 0.025 after 200 steps, by mIoU on 100 other
-# scenes (seed 2); variants of an arm take its rate.
+# scenes (seed 2), for both decisive arms, their sum and the narrow network; other variants take the rate of the arm they vary.
 ARMS: dict[str, tuple[Callable[[], nn.Module], float, int]] = {
     "color alone": (lambda: Pixelwise(1, 32), 0.025, SHORT),
     "9×9 patch": (lambda: Pixelwise(9, 24), 0.025, SHORT),

@@ -9,7 +9,8 @@ padding or from the ground is the same in both twins, so it is right in exactly 
 vehicle's distance is the least one between its mask and the skyline, in pixels; the vehicle's other pixels are farther away, by at most
 its size, and how much of the skyline must be seen to know it is not measured.
 
-Steps were chosen on other twins (seed 2): 250 is the first of 150, 250, 400 at which all five seeds of the widest field learned.
+Steps were chosen on other twins (seed 2): of 150, 250 and 400, 250 is the first at which each of five seeds of rates 1, 2, 4, 8 calls at
+least 95 % of all vehicles rightly; at 150 one is at 86 %.
 """
 
 import time

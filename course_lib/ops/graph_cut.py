@@ -122,8 +122,7 @@ def graph_cut(costs: Tensor, right: Tensor, down: Tensor) -> Tensor:
     whole = np.rint(capacity * scale).clip(0, 2**30).astype(np.int32)
     graph = sparse.csr_array((whole, (tails, heads)), shape=(n + 2, n + 2))
     room = graph - maximum_flow(graph, n, n + 1).flow
-    room.data[room.data < 0] = 0
-    room.eliminate_zeros()
+    room.eliminate_zeros()  # a stored zero would count as an edge
     labels = np.zeros(n + 2, bool)
     labels[breadth_first_order(room, n, return_predecessors=False)] = True
     return torch.from_numpy(labels[:n].reshape(h, w))

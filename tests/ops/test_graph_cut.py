@@ -77,6 +77,7 @@ def test_contrast_weights_fall_where_the_picture_changes():
 def test_color_costs_prefer_the_label_whose_seeds_have_the_color():
     image = torch.tensor([[[0.9, 0.1, 0.9, 0.1, 0.5]]]).expand(3, 1, 5)
     costs = ops.color_costs(image, torch.tensor([[1, 0, 9, 9, 9]]))
+    assert torch.isfinite(costs).all()
     assert costs[1, 0, 2] < costs[0, 0, 2]
     assert costs[0, 0, 3] < costs[1, 0, 3]
     assert costs[0, 0, 4] == costs[1, 0, 4]  # a color nobody has seen

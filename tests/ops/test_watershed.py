@@ -35,10 +35,11 @@ def test_a_profile_flooded_on_paper():
 
 
 def test_water_that_has_risen_does_not_sink_again():
-    # behind the pass of 4 the left flood finds a hole, but it arrives there at level 4; the right one has been at 3 before
-    height = torch.tensor([[0, 4, 1, 3, 2, 0]])
-    markers = torch.tensor([[1, 0, 0, 0, 0, 2]])
-    assert ops.watershed(height, markers).tolist() == [[1, 1, 2, 2, 2, 2]]
+    # both floods come over a pass of 5 into the same pit, one after the other: they share it, the first does not take it all
+    height = torch.tensor([[0, 5, 1, 1, 1, 1, 5, 0]])
+    markers = torch.tensor([[1, 0, 0, 0, 0, 0, 0, 2]])
+    assert ops.watershed(height, markers).tolist() == [[1, 1, 1, 1, 2, 2, 2, 2]]
+    assert segmentation.watershed(height.numpy(), markers.numpy()).tolist() == [[1, 1, 1, 1, 2, 2, 2, 2]]
 
 
 def test_the_mask_and_unreached_parts_stay_zero():
@@ -100,6 +101,7 @@ def test_a_blur_takes_the_small_tops_away_and_leaves_the_split():
     ragged = _two_disks(14)
     ragged[4:21:2, 12] = False  # a row of holes
     assert ops.split_touching(ragged, 0.1).max() > 2
+    assert ops.split_touching(ragged, 0.1, blur=2.0).max() < ops.split_touching(ragged, 0.1).max()
     assert ops.split_touching(_two_disks(14), 0.1, blur=1.0).max() == 2
 
 
