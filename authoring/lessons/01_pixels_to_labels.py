@@ -6,7 +6,7 @@
 # | | |
 # |---|---|
 # | **Question** | What exactly is the answer of each segmentation task, and why can't a network that names pictures give it? |
-# | **Time** | 75 minutes of reading, 1 minute of running |
+# | **Time** | 95 minutes of reading, 1 minute of running |
 # | **Prerequisites** | lesson 00 |
 # | **You will be able to** | write, convert and store semantic, instance and panoptic truth; say what each conversion loses; turn a classifier into a network that slides; find out whether a network sees too little or answers too coarsely |
 
@@ -29,7 +29,7 @@ torch.manual_seed(0);
 
 # %% [markdown]
 # ## 1 · One picture, three kinds of answer
-# A **classifier** says one word about a picture: *street*. Which pixels are the bus? How many people wait? It has no place to put such answers. Each segmentation task is a form with such places.
+# A **classifier** says one word about a picture: *street*. Which pixels are the car? How many people wait? It has no place to put such answers. Each segmentation task is a form with such places.
 #
 # | task | the answer is | a pixel is in |
 # |---|---|---|
@@ -69,7 +69,7 @@ print("pixels in 0, 1, 2 masks:", masks.sum(0).flatten().bincount().tolist())
 assert added.max() == 12003 and (masks.sum(0) == 0).sum() == 20
 
 # %% [markdown] tags=["build"]
-# 12003 would be object 3 of class 12. There is no such class and no third object. A sum is no definition. A panoptic answer is a *function*: one pair for each pixel. To get there from a set, one needs a **conflict rule**. The usual one: sort the masks by confidence; first come, first served [@Kirillov2019PS].
+# 12003 would be object 3 of class 12. There is no such class and no third object. A sum is no definition. A panoptic answer is a *function*: one pair for each pixel. To get there from a set, one needs a **conflict rule**. The usual one: sort the masks by confidence; first come, first served [@Kirillov2019PS]. Ours stand in that order already; true masks have no confidence and need none, as long as they do not overlap. Void wins over every mask, and a mask that earlier ones cover wholly vanishes.
 #
 # The other line says why it takes a second map: 20 of the 28 pixels are in no mask at all. The set does not say whether they are sky or road. In the map, all sky is one segment, 0, and all road is one, 4000, even if a car cuts it in two: stuff is not counted.
 
@@ -104,7 +104,7 @@ print("100 scenes: masks and classes -> panoptic -> masks and classes, nothing l
 # |---|---|---|---|
 # | **semantic** | | no: which pixels are *one* car? | no |
 # | **instance** | things only | | things only, and it takes a conflict rule |
-# | **panoptic** | yes: `// 1000` | yes; overlaps and scores it never had | |
+# | **panoptic** | yes: `// 1000` | yes, but without overlaps and scores: a map cannot hold them | |
 #
 # One thing is in none of the answers: an order. Object numbers are names. Exchange 1 and 2 everywhere, and it is the same answer, though many pixels have another number. So a loss cannot compare object numbers pixel by pixel.
 
@@ -182,12 +182,13 @@ print(f"8 neighbors: in {len(lucky)} scenes the count is right and the objects a
 # %% [markdown]
 # About half. Touching objects merge, objects behind a tree fall apart, and the two errors can even cancel in the count. More neighbors mend some pieces and merge some more objects.
 #
-# One case works: microscopy, if whoever drew the labels left a line of background between nuclei that touch, as for the U-Net [@UNet]. Then components *are* the objects. Close the lines, and it is over. The price: a network must learn to draw that line, one pixel wide, often where the picture shows none. And it would not mend objects in pieces.
+# One case works, microscopy, if whoever drew the labels left a line of background between nuclei that touch, as for the U-Net [@UNet]. Then components *are* the objects. Close the lines, and it is over. The price: a network must learn to draw that line, one pixel wide, often where the picture shows none. And it would not mend objects in pieces.
 
 # %%
 cells = datasets.Cells(32, 96, seed=0)
 nuclei = torch.stack([compare(cells[i][1], cells.things, 8) for i in range(32)]).sum(0)
-grow = lambda x: F.max_pool2d(x[None], 3, 1, 1)[0]     # the largest of each 3×3
+grow = lambda x: F.max_pool2d(x[None], 3, 1, 1)[0]     # the largest of each 3×3;
+# -grow(-x) shrinks: to grow and then shrink back closes lines up to 2 pixels wide
 closed = [-grow(-grow((cells[i][1]["semantic"] == 1).float())) for i in range(32)]
 remaining = sum(ops.connected_components(mask > 0, 8)[1] for mask in closed)
 print(f"{nuclei[0]} nuclei, {nuclei[4]} right; lines closed: {remaining} components")
@@ -199,7 +200,7 @@ assert nuclei[4] == nuclei[0] and remaining < 0.7 * nuclei[0]
 #
 # A detector must put a *set* of boxes into a tensor of fixed shape. YOLO lays a grid over the picture, say 19×19 cells; an object belongs to the cell that holds its center. A cell may hold several objects, so it has 5 **anchors**, template boxes that each answer for one object. How deep is the tensor, with 20 classes?
 #
-# It depends on who owns the class scores. With anchors, each has its own [@YOLO9000]: 4 numbers for the box, 1 for the confidence that there is an object, 20 for its class, so 5 · (4 + 1 + 20) = 125. In the first YOLO [@YOLO] a cell has *one* class vector for all its boxes: 5 · (4 + 1) + 20 = 45. That form cannot say "a person in front of a car".
+# It depends on who owns the class scores. With anchors, each has its own [@YOLO9000]: 4 numbers for the box, 1 for the confidence that there is an object, 20 for its class, so 5 · (4 + 1 + 20) = 125. In the first YOLO [@YOLO] a cell has *one* class vector for all its boxes: 5 · (4 + 1) + 20 = 45. That form cannot say "a person in front of a car". (Exercise 01 reads both kinds.)
 
 # %%
 a, b = torch.tensor([[0.0, 0, 4, 3]]), torch.tensor([[2.0, 1, 5, 5]])
@@ -239,10 +240,10 @@ assert abs(accuracy(shifted, semantic) - matrix.accuracy()) < 1e-6
 assert abs(iou(shifted, semantic, 6) - matrix.iou()[6]) < 1e-6
 
 # %% [markdown] tags=["build"]
-# Eight true pixels, eight predicted, six shared: 6 of 10. For small objects, one pixel at the border is a lot.
+# Eight true pixels, eight predicted, six shared: 6 of 10. The accuracy is 23 of the 27 pixels that are not void. For small objects, one pixel at the border is a lot.
 #
 # ## 7 · A classifier that slides
-# A classifier is a stack of convolutions and poolings, then *flatten*, then linear layers. Train one in seconds: it sees crops of 32×32 pixels and says for each class whether it *occurs*. Such labels are cheap, a list of words per crop. Its convolutions have no padding; you will see why.
+# A classifier is a stack of convolutions and poolings, then *flatten*, then linear layers. Train one in seconds: it sees crops of 32×32 pixels and says for each class whether it *occurs*. Such labels are cheap, a list of words per crop. Several classes can be in one crop, so these are nine separate yes-or-no questions, and the loss is one binary cross-entropy for each; a logit above 0 means *yes*. `fit` takes any such loss as its third argument. Its convolutions have no padding; you will see why.
 
 # %%
 def crops_of(scenes, seed):
@@ -283,7 +284,7 @@ for name, r, base in zip(val.classes, right, always, strict=True):
 assert right[1] > always[1] + 0.15                     # class 1, building
 
 # %% [markdown]
-# It knows sky, road and buildings. (For which class is it no better than the base rate?) But *where* are the buildings? Nine numbers per crop do not say. And the whole picture does not even fit: the first linear layer has 32 · 6 · 6 = 1152 inputs, not one more.
+# It knows sky, road and buildings. (Find the class for which it is no better than the base rate: small things are hard for it.) But *where* are the buildings? Nine numbers per crop do not say. And the whole picture does not even fit: the first linear layer has 32 · 6 · 6 = 1152 inputs, not one more.
 #
 # The way out takes two steps. First the easy layer, the last. A linear layer takes a vector of channels to class scores. A **1×1 convolution** does the same at *every pixel*, with the same weights:
 
@@ -316,7 +317,7 @@ print(f"million multiply-adds: {once:.0f} sliding, {apart:.0f} window by window"
 assert apart > 5 * once
 
 # %% [markdown]
-# 6×6. A 1×1 kernel would have one weight for every 36. The converted network takes any size from 32×32 up. Its 17×17 answers equal the classifier's on 289 overlapping windows, for a fraction of the work. (Exactly equal only because nothing is padded: with padding, every window would have zeros around it.)
+# 6×6. A 1×1 kernel has room for one weight where the linear layer has 36. The converted network takes any size from 32×32 up. Its 17×17 answers equal the classifier's on 289 overlapping windows, for a fraction of the work. (Exactly equal only because nothing is padded: with padding, every window would have zeros around it. The price: the outermost 14 pixels get no answer, because no whole window has its middle there.)
 #
 # Look at its map: the probability that a building occurs in each window.
 
@@ -349,7 +350,7 @@ print(f"buildings cover {true:.0%}; yes says the classifier on {yes:.0%}, "
 assert min(yes, perfect) > 2 * true
 
 # %% [markdown]
-# A flawless classifier would paint a blob as large. "Is there a building in these 32×32 pixels?" is truly answered yes far from the building: the coarseness is in the *question*. So ask each position another one: what is the pixel in the *middle*? That is **pixel classification**, and most semantic networks of this course do it.
+# Some of its yes is plain error, on water for instance. But a flawless classifier would paint a blob about as large. "Is there a building in these 32×32 pixels?" is truly answered yes far from the building: the coarseness is in the *question*. So ask each position another one: what is the pixel in the *middle*? That is **pixel classification**, and most semantic networks of this course do it.
 #
 # Two numbers limit what such a network can know, and how finely it can say it. Lesson 03 takes them apart.
 #
@@ -370,7 +371,7 @@ assert (field, stride) == (32, 4) == ops.receptive_field(ops.layers_of(sliding))
 # - **9×9 patch**: a classifier of 9×9 pixels, slid over *every* pixel. Fine, and blind to all else.
 # - **stride 32**: five convolutions, a pooling after each, down to a 3×3 map of scores. Its receptive field is 94 of 96 pixels. The map is enlarged by *bilinear interpolation*, a smooth mix of the nearest four values.
 #
-# To see what happens, take the accuracy apart: **border** pixels have another class at most 2 pixels away, **interior** pixels have not; and things, and stuff. What these cannot see: they are shares of *true* pixels, so painting cars everywhere would find all cars. Their base rates: the most frequent class, and the most frequent class *of the pixel's row*, which knows only that the sky is up.
+# To see what happens, take the accuracy apart: **border** pixels have another class at most 2 pixels away, **interior** pixels have not; and things, and stuff. What such shares of *true* pixels cannot see: painting cars everywhere would find all cars. (The mIoU sees it.) The base rates of these numbers: the most frequent class, and the most frequent class *of the pixel's row*, which knows only that the sky is up.
 #
 # **Predict.** Which of the two wins near borders, which in the interior, which has the higher mIoU?
 
@@ -391,7 +392,7 @@ for arm in experiment.DECISIVE:
     live, drawn[arm] = [*live, figures], training.predict(model, image)
     print(f"{arm:10}", {key: round(value, 2) for key, value in figures.items()})
     for key in ("miou", "border", "interior"):
-        evidence.agrees(experiment.NAME, arm + ending, key, figures[key])
+        print("  ", evidence.agrees(experiment.NAME, arm + ending, key, figures[key]))
 patch, coarse = live
 assert coarse["interior"] > patch["interior"] + 0.01
 assert patch["border"] > coarse["border"] + 0.04
@@ -413,12 +414,12 @@ evidence.table(experiment.NAME, {"miou": "mIoU", "accuracy": "all pixels"} | par
 # %% [markdown]
 # Read it with your prediction beside it.
 #
-# - **Equal on average, opposite in place.** Both get 0.70 of all pixels right. Near borders the patch network has 0.57 and the stride-32 one 0.49; inside, 0.77 and 0.83. On things, 0.17 and 0.14: three seeds do not settle that.
+# - **Equal on average, opposite in place.** Both get 0.70 of all pixels right. Near borders the patch network has 0.57 and the stride-32 one 0.49; inside, 0.77 and 0.83. Neither the mIoU, 0.37 and 0.35, nor the things, 0.17 and 0.14, are settled by three seeds.
 # - **Color does most of the patch's work**: alone it has 0.53 near borders and 0.72 inside.
 # - **Inside, position closes the gap.** With row and column the patch network gets 0.86. (It costs more, but twice the cost without position leaves it at 0.78.) So a better inside is no proof yet that surroundings were understood.
-# - **It is the view, not the weights.** On tiles alone the same network falls from 0.83 to 0.78 inside. (Zeros at the tiles' edges may take a part.)
-# - **Coarseness is a wall.** The best 3×3 map, fitted to the truth itself, has 0.59 near borders and 0.33 on things. After 600 steps the patch network passes it near borders: 0.63.
-# - **Both together** reach an mIoU of 0.59. Their cost is double, but either one at double cost has 0.39 and 0.36, patch and position 0.45. So the wide view knows more than the place, once something else draws the borders. After 600 steps it is 0.66.
+# - **The view counts, and so do the weights.** On tiles alone the same network falls from 0.83 to 0.78 inside. (Zeros at the tiles' edges may take a part.) With as few weights as the patch network, and a 25th of its cost, it falls to 0.77.
+# - **Coarseness is a wall.** The best 3×3 map, fitted to the truth itself, has 0.59 near borders and 0.33 on things. The trained one does not even get there. The patch network passes it near borders after 600 steps: 0.63.
+# - **Both together** reach an mIoU of 0.59. Cost does not explain it: either one at double cost has 0.39 and 0.36. Nor does the place alone: patch and position have 0.45. What we cannot part is the wide view from its many weights. After 600 steps it is 0.66.
 #
 # What is due to the tiny scale: of 96 pixels, stride 32 leaves 3 cells; of a photograph it leaves many more, and an object may cover several. And a program drew these scenes from a few layouts, so position tells a lot. Lesson 03 takes scenes in which it does not.
 #
@@ -447,7 +448,7 @@ assert outlook["interior"] > coarse["interior"] + 0.03
 # ## 9 · The real thing
 # What do real data sets label? If you have CamVid [@CamVid], the next cell reads it, else the drawn scenes again. Which classes are things is a **convention of the data set**. A building is stuff in ours; whoever counts houses makes it a thing. And calling a class a thing does not mean that anyone has numbered its objects: CamVid's truth is semantic only.
 #
-# What does truth cost? First by counting: a box takes two clicks, an exact outline one per corner. A corner is a place where 1 or 3 pixels of a 2×2 window are set. (Two pixels on a diagonal make two.)
+# What does truth cost? First by counting: a box takes two corners, an exact outline all of its own. A corner is a place where 1 or 3 pixels of a 2×2 window are set. (Two pixels on a diagonal make two.)
 
 # %%
 street = datasets.real_or_generated("camvid", val, split="val")
@@ -466,7 +467,7 @@ def corners_of(mask):
 
 
 clicks = [corners_of(mask) for i in range(100) for mask in val[i][1]["masks"]]
-print(f"clicks per object: 2 for a box, {sum(clicks) / len(clicks):.0f} for an outline")
+print(f"corners per object: 2 for a box, {sum(clicks) / len(clicks):.0f} for an outline")
 assert corners_of(masks[0]) == 4 and sum(clicks) > 10 * len(clicks)
 
 # %% [markdown]
@@ -557,7 +558,7 @@ widgets.quiz(
 # - Semantic: a map of classes. Instance: a set of masks, which may overlap and leave pixels out. Panoptic: a map of pairs, every pixel once.
 # - From panoptic truth one gets the other two. From a set to a map one needs a conflict rule; from classes to objects there is no way back.
 # - A linear layer behind *flatten* is a convolution as large as the map it saw. Converted, a classifier slides. What it then says depends on the question it was trained for.
-# - A wide view decides what, a fine map decides where. At equal cost the two networks of section 8 fail in opposite places; joined they gain far more than either at twice its cost.
+# - A wide view helps inside, a fine map near borders; part of what a wide view knows may be no more than the place in the picture. At equal cost the two networks of section 8 fail in opposite places; joined they gain far more than either at twice its cost.
 #
 # **Glossary:** **instance set**, **conflict rule**, **run-length encoding**, **panoptic id**, **connected component**, **anchor**, **1×1 convolution**, **receptive field**, **output stride**, **oracle**
 #

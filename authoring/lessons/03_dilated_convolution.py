@@ -6,7 +6,7 @@
 # | | |
 # |---|---|
 # | **Question** | Whether this is a car or a boat is decided far away in the picture. How does a network get to see that far and still answer at every pixel? |
-# | **Time** | 75 minutes of reading, 1 minute of running |
+# | **Time** | 85 minutes of reading, 1 minute of running |
 # | **Prerequisites** | lessons 00 to 02 |
 # | **You will be able to** | dilate a kernel and say what it costs; compute the receptive field of any chain of layers and confirm it with a gradient; tell the field on paper from what the network uses; make a strided network dense with the same weights; choose rates that leave no holes |
 
@@ -25,7 +25,7 @@ torch.manual_seed(0);
 # %% [markdown]
 # ## 1 · Car or boat?
 # In this world one vehicle serves as car and as boat. Among houses it is a car, in a harbor a boat. The two pictures below are **twins**: the program drew the same sky, ground and
-# vehicles twice, and changed only what stands on the horizon. To the right you see what reaches a network that looks at 39×39 pixels around the middle vehicle.
+# vehicles twice, and changed only what stands on the horizon. To the right you see what reaches a network that looks at the 39×39 pixels in the white frame.
 
 # %%
 twins = cue_distance.Twins(150, seed=1)
@@ -33,9 +33,12 @@ twins = cue_distance.Twins(150, seed=1)
 left, top = 22, 43
 near = [image[:, top : top + 39, left : left + 39] for image in (houses, harbor)]
 assert torch.equal(near[0], near[1]) and not torch.equal(houses, harbor)
+framed = torch.stack([houses, harbor])
+framed[..., [top, top + 38], left : left + 39] = 1
+framed[..., top : top + 39, [left, left + 38]] = 1
 plots.show(
     plots.contact_sheet(
-        [houses, harbor, *near],
+        [*framed, *near],
         ["cars", "boats", "39×39 of the first", "39×39 of the second"],
     ),
     alt="Two pictures with the same vehicles on the same wet ground, below houses and "
@@ -107,7 +110,8 @@ share = {}
 for size, rate in [(9, 5), (9, 8), (9, 9), *((65, r) for r in (6, 12, 18, 24, 65))]:
     ones, w = torch.ones(1, 1, size, size), torch.ones(1, 1, 3, 3)
     inside = F.conv2d(ones, w, padding=rate, dilation=rate)
-    nine, one = share[size, rate] = [(inside == n).float().mean() for n in (9, 1)]
+    nine, one = ((inside == n).float().mean() for n in (9, 1))
+    share[size, rate] = nine, one
     print(f"{size}×{size}, rate {rate:2}: all nine {nine:.3f}, only one {one:.3f}")
 assert share[9, 5][0] == 0 and share[9, 8][1] < 1 and share[9, 9][1] == 1
 assert abs(share[65, 18][0] - 0.199) < 1e-3
@@ -136,10 +140,10 @@ assert [field.size for field in fields] == [1, 3, 5, 9]
 
 # %% [markdown] tags=["predict"]
 # A stride does not widen its own layer's field: it doubles what every *later* layer adds. `start` is the third number: output cell $i$ sees `size` pixels from pixel `start` + $i$ · `jump` on. Each
-# layer's padding moves it to the left by padding · jump, so it is negative: the first windows begin outside the picture.
+# layer's padding moves it to the left by padding · jump, again the jump *before* the layer, so it is negative: the first windows begin outside the picture.
 #
 # The gradient can check the arithmetic. If a pixel has a path to an output cell, the cell's derivative with respect to that pixel is not zero. Take the three layers as a network, with every weight 1/9, and
-# differentiate output cell (8, 8). **Predict** the rows it sees, from `size` 9, `jump` 2 and `start` -4.
+# differentiate output cell (8, 8): `ops.input_gradient` returns the derivative's absolute value for each pixel, averaged over pictures and colors, and `ops.field_box` the box of what is not zero. **Predict** the rows it sees, from `size` 9, `jump` 2 and `start` -4.
 
 # %%
 def plain(layers):
@@ -181,7 +185,7 @@ widgets.receptive_field_painter(layers=[(3, 1), (3, 2), (3, 1)])
 # %% [markdown] tags=["predict"]
 # ## 4 · The field on paper and the field in use
 # The classifiers that segmentation networks are built on have large fields. VGG-16 [@VGG] has 13 convolutions and five poolings; its first fully connected layer reads all 7×7 cells of the last map. `ops.layers_of` reads the layers
-# off a network. **Predict** for pictures of 224 pixels: does one cell of VGG's last map see all of it? Does one of ResNet-50's [@ResNet]?
+# off a network. **Predict** for pictures of 224 pixels: does one cell of VGG's last map, pool5, see all of it? Does one of ResNet-50's [@ResNet]?
 
 # %%
 vgg = [layer for n in (2, 2, 3, 3, 3) for layer in [(3, 1, 1)] * n + [(2, 2)]]
@@ -210,7 +214,7 @@ for rates in ((1, 2, 4, 8), (1,) * 15):
 
 # %% [markdown]
 # The part of the field that carries most of the weight is the **effective receptive field** [@Luo2016]. In deep undilated networks it looks like a Gaussian, and its share of the field on paper shrinks as layers are added: the field grows like their number, the bell like its
-# square root. Real networks, random weights, with ReLU, behind a stem (two strided convolutions, field 7, stride 4): `ops.effective_size` is the side of the square that holds 95 % of the gradient.
+# square root. Now the same two as real networks, with random weights and ReLU, behind a stem (two strided convolutions, field 7, stride 4). Their field in pixels is 7 + 4 · 30 = 127: `ops.effective_size` is the side of the square that holds 95 % of the gradient.
 
 # %%
 noise, held, maps = torch.randn(8, 3, 160, 160), {}, []
@@ -280,7 +284,7 @@ assert not torch.allclose(forgot[..., ::2, ::2], old, atol=0.1)
 
 # %% [markdown] tags=["prove"]
 # The layer that loses its stride keeps its rate. The layers *behind* it get the rate 2, and padding to match, so they meet the cells they met before. Every second cell of the new map is the old map; the cells between are what the same network says about the
-# picture moved by one pixel (the border apart). A second stride taken away doubles the rate again: 4. `ops.dilated` walks through a whole network; a ResNet's shortcuts lose their strides too.
+# picture moved by one pixel (the border apart). A second stride taken away doubles the rate again: 4. `ops.dilated` walks through a whole network; a ResNet's shortcuts lose their strides too. (A pooling is a kernel like any other: it can lose its stride, and behind a lost stride its taps spread.)
 
 # %%
 net = models.ResNet("resnet18", width=8, num_classes=None).eval()
@@ -297,7 +301,7 @@ same.load_state_dict(net.state_dict())                # the library's option is 
 assert_close(same(picture), new)
 
 # %% [markdown]
-# So dilation *keeps* the field that the strides had, on a map 4 times finer on each side. (`eval()` matters: in training, batch normalization averages over more cells and the maps differ.) What it costs is work, since the later layers run on 16 times as many cells.
+# So dilation *keeps* the field that the strides had, on a map 4 times finer on each side. (`eval()` matters: in training, batch normalization averages over more cells and the maps differ.) What it costs is work: behind one stride taken away a layer runs on 4 times as many cells, behind two on 16 times as many.
 # **Predict** the factor for a whole ResNet-101, from stride 16 to 8 and from 32 to 8, on 512×512 pixels.
 
 # %%
@@ -308,6 +312,7 @@ with torch.device("meta"):                              # shapes only, no arithm
         work[stride] = evidence.macs(resnet, torch.zeros(1, 3, 512, 512)) / 1e9
         print(f"stride {stride:2}: {work[stride]:5.1f} G multiply-adds")
 print(f"8 against 16: {work[8] / work[16]:.1f}; against 32: {work[8] / work[32]:.1f}")
+print("(23 of the 33 blocks stand in stage 3, which loses one stride, not two)")
 assert work[8] / work[16] > 3 and work[8] / work[32] > 4
 
 # %% [markdown] tags=["measure"]
@@ -315,12 +320,12 @@ assert work[8] / work[16] > 3 and work[8] / work[32] > 4
 # The experiment of section 1. The arms share a stem with stride 4 and field 7, and four 3×3 convolutions of 32 channels; their rates alone differ. Equal parameters, equal multiply-adds. They learn from 320 ordinary *context* scenes, for 250 steps. Vehicles are about 5 % of the
 # pixels, so their pixels weigh ten times as much in the loss, in all arms but one. Further arms are strided, or deeper.
 #
-# **Judged** are 150 pairs of twins. A vehicle's answer is *car* or *boat*, whichever of these two logits is larger at most of its pixels. An answer that does not depend on the skyline is right in exactly one of two twins, so the base rate is 0.5. Nothing below the
+# **Judged** are 150 pairs of twins. A vehicle's answer is *car* or *boat*, whichever of these two logits is larger at most of its pixels. An answer that does not depend on the skyline is right in exactly one of two twins, so the base rate is 0.5: the table's first row answers without looking. Nothing below the
 # horizon can raise it: not the colors, not the position, not the zero padding that tells a network where the border is. They are the same in both twins.
 #
 # **Distance** is the least one between the vehicle's pixels and the skyline. What it does not see: other pixels of the vehicle are up to a vehicle's height farther away, and how much of the skyline one must see to know it.
 #
-# **Predict.** Half of the vehicles are 41 or more pixels from the skyline. From what distance on do the rates 1, 1, 1, 1 (field 39) answer at random? And 1, 2, 4, 8 (field 127)?
+# **Predict.** Half of the vehicles are 41 or more pixels from the skyline. From what distance on do the rates 1, 1, 1, 1 (field 39) answer at random? And 1, 2, 4, 4 (field 95)? The first answer comes at once, the second with the table.
 
 # %%
 bins = dict(zip(cue_distance.BINS, twins.counts(), strict=True))
@@ -401,12 +406,12 @@ evidence.table("03_cue_distance", columns)
 # %% [markdown]
 # What the figure and the table say, and what they do not:
 #
-# - **There is a cliff at the reach.** Field 95 (reach 47) falls from 0.982 to 0.798 in the bin of its reach, and to 0.502 behind it. Field 63 is at 0.500 from 32 pixels on; before that its seeds differ much. The edge is not sharp: interpolation
-#   adds a few pixels, and a vehicle's lower pixels need more than its nearest.
+# - **There is a cliff at the reach.** Field 95 (reach 47) falls from 0.982 to 0.798 in the bin of its reach, and to 0.502 behind it. Field 63 is at 0.500 from 32 pixels on (see the figure); before that its seeds differ much. The reach of field 127, 63, lies within the last bin: 0.819. The edge is not sharp:
+#   interpolation adds a few pixels, and a vehicle's lower pixels need more than its nearest.
 # - **Holes cost a little.** 4, 4, 4, 4 has the widest field and is best in the last bin, 0.918 to 0.819. Nearer it stays below 1, 2, 4, 8, and so does its mIoU, 0.803 to 0.835. Gridding is a likely reason; we did not isolate it.
 # - **A field on paper is not enough.** 15 layers of rate 1 have the field 127, more parameters and more work. After 250 steps they stand at 0.5 everywhere, with shortcuts too. Depth alone is not to blame: 15 layers, 11 of them 1×1 and four dilated, learn it. With four
 #   times the steps, on 4000 scenes, one of four seeds found the skyline after all (hence the spread). So it is not impossible for small steps, only hard. Section 4 offers a reason, the faint edge of their field; we did not prove that it is the only one.
-# - **Dilation is one route of several.** Strides 2, 2, 1, 1 have the field 95 and a quarter of the work. Their coarse answers, enlarged 16 times, name the vehicles well. But their mIoU of 0.637 is that of the network that guesses: what they gain in names, they lose in outlines.
+# - **Dilation is one route of several.** Strides 2, 2, 1, 1 have the field 95 and a quarter of the work. Why do they still have 0.955 between 48 and 56 pixels, where the rates 1, 2, 4, 4 have 0.504? Their coarse grid: a cell speaks for 16 pixels and is mixed with the next one, so an enlarged pixel sees up to 95 + 16 = 111. They name the vehicles well. But their mIoU of 0.637 is that of the network that guesses: what they gain in names, they lose in outlines.
 # - **Seeing is not yet knowing.** With the plain loss, the network with field 127 has 0.578 at 40 to 48 pixels after 250 steps. It could know, and has not learned to.
 #
 # What is due to the tiny scale: one kind of cue, along the whole horizon, above a ground without any hint. In photographs hints are everywhere; do not expect such a cliff there.
@@ -417,14 +422,14 @@ evidence.table("03_cue_distance", columns)
 # %%
 for arm in output_stride.ARMS:
     field = ops.receptive_field(ops.layers_of(output_stride.build(arm, seed=0)))
-    print(f"{arm:34} jump {field.jump:2}, reach {(field.size - 1) // 2} of 96 pixels")
+    print(f"{arm:34} jump {field.jump:2}, reach {(field.size - 1) // 2}, picture 96")
     assert (field.size - 1) // 2 > 96
 columns = {"accuracy": "pixel accuracy", "miou": "mIoU", "things": "mean IoU of things"}
 evidence.table("03_output_stride", columns)
 
 # %% [markdown]
 # The large difference is resolution: 0.336 at stride 32, 0.424 at 16, 0.518 at 8. Dilation itself adds nothing here. Without it, stride 8 reaches 0.535, if anything a little more. The undilated network already reaches 113 pixels in every direction, farther than the picture goes, so there
-# is nothing left for a wider field to see. Dilation is a way to a field; where the field is large enough already, it has nothing to give.
+# is nothing left for a wider field to see. Dilation is a way to a field; where the field is large enough already, it has nothing to give. (So this experiment cannot show what a wider field is good for. The twins can.) Whoever goes from stride 32 to a dilated stride 8 and gains should ask which of the two it was.
 
 # %% [markdown] tags=["real"]
 # ## 8 · The real thing
@@ -439,7 +444,7 @@ evidence.published(
 )
 
 # %% [markdown]
-# The work grows by the same factor as in section 6. DeepLab's last module looks at the map with several rates at once, 6, 12 and 18 at stride 16 (lesson 10 builds it). Rates count *cells*: at stride 8 they are doubled. A kernel of rate 18 spans 37 cells, at stride 16 that is 592 pixels.
+# The work grows by the same factor as in section 6. DeepLab's last module looks at the map with several rates at once, 6, 12 and 18 at stride 16 (lesson 10 builds it). Rates count *cells*: at stride 8, where cells are half as large, they are doubled to span the same pixels. A kernel of rate 18 spans 37 cells, at stride 16 that is 592 pixels.
 #
 # Two conventions exist for dilating a ResNet. Torchvision dilates *behind* the layer that lost its stride, as section 6 does, and the field stays 427. Others dilate that layer too: same weights, other outputs, another field.
 # Official ImageNet weights load into either: `models.ResNet("resnet50", output_stride=8).load(state_dict)`.

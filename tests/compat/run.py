@@ -18,6 +18,7 @@ ordinary test run proves already.
 
 import argparse
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +160,7 @@ def run(name: str, cache: Path, given: list[str]) -> bool:
     try:
         python = environments.prepare(name, folder, environments.interpreter(environments.PYTHONS[name], given))
         print(f"  environment ready after {(time.monotonic() - started) / 60:.1f} min", flush=True)
+        shutil.rmtree(folder / "executed", ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="course-compat-", ignore_cleanup_errors=True) as scratch:
             part = colab if name == "colab" else lambda *paths: elsewhere(name, *paths)
             count, passed, failed = part(folder, python, Path(scratch))
