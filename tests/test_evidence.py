@@ -81,7 +81,8 @@ def test_the_published_file_is_complete():
     assert len({row["key"] for row in rows}) == len(rows) > 30
     for row in rows:
         assert all(row.values()), row
-        assert 0 < float(row["value"]) < 100, row
+        is_price = row["metric"].startswith(("seconds", "minutes", "multiply-adds"))
+        assert 0 < float(row["value"]) < (1000 if is_price else 100), row
 
 
 def test_committed_results_have_three_seeds_and_a_command():

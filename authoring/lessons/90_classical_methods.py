@@ -6,7 +6,7 @@
 # | | |
 # |---|---|
 # | **Question** | Before networks, pictures were cut with water, graphs and densities. What do these methods do well, where must they fail, and where do they still work beside a network? |
-# | **Time** | 60 minutes of reading, 1 minute of running |
+# | **Time** | 75 minutes of reading, 1 minute of running |
 # | **Prerequisites** | lessons 00 and 01 (connected components, oracle). A side lesson: nothing later needs it, and it has no exercise |
 # | **You will be able to** | flood a height map and find the cheapest cut of a small graph on paper; say why a plain cut takes single pixels; follow a mean-shift walk; choose the number that each method needs; say what a network adds to them, and they to a network |
 

@@ -169,11 +169,10 @@ def run(name: str, cache: Path, given: list[str]) -> bool:
         print(f"== {name}: {stop}", flush=True)
         return False
     versions = ", ".join(f"{package} {have.get(package, 'missing')}" for package in environments.SHOWN)
-    minutes = (time.monotonic() - started) / 60
-    print(
-        f"== {name}: Python {environments.PYTHONS[name]}, {versions}; {count} notebooks, {passed} unit tests, ", end=""
+    counts = (
+        f"{count} notebooks, {passed} unit tests, {(time.monotonic() - started) / 60:.1f} min, {len(failed)} failures"
     )
-    print(f"{minutes:.1f} min, {len(failed)} failures", flush=True)
+    print(f"== {name}: Python {environments.PYTHONS[name]}, {versions}; {counts}", flush=True)
     return not failed
 
 
@@ -190,7 +189,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background job would ignore Ctrl-C, its tests too
-    sys.exit(main())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # children of a shell's background job would ignore it
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nstopped")
+        sys.exit(130)
