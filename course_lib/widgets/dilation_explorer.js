@@ -199,7 +199,7 @@ export function render({ model, el }) {
     counts.caption.textContent = "taps inside, by position";
     counts.svg.innerHTML = countPicture(P, here, hatches[1]);
     counts.svg.setAttribute("aria-label", `${found.all} ${found.one}`);
-    counts.hint.textContent = P.kernel > 1 ? "The darker, the more taps; hatched: only one." : "";
+    counts.hint.textContent = P.kernel > 1 ? "The stronger the blue, the more taps; hatched: only one." : "";
     root.dataset.output = side;
   }
 

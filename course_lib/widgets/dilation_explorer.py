@@ -113,7 +113,7 @@ class DilationExplorer(CourseWidget):
         self._kernel(ax, 0.2, top, 2.2)
         self._map(ax, 2.75, top, 3.5)
         self._counts(ax, 6.6, top, 2.75)
-        note = "The darker, the more taps; hatched: only one." if self.kernel > 1 else ""
+        note = "The stronger the blue, the more taps; hatched: only one." if self.kernel > 1 else ""
         write(ax, 6.6, top + 2.9, note, 8)
         return figure
 
