@@ -258,7 +258,7 @@ plots.show(plots.overlay(image, target["semantic"], street.classes, street.color
 # %% [markdown]
 # ## 7 · How the course works
 # - **Lessons** ask, let you predict, build, prove, break and measure. Your copies in `work/` are yours: edit them, break them. `python start.py reset 00` gives you a fresh one and keeps yours.
-# - **Exercises** have four to seven questions. `check(1, your_answer)` says what fails, on which input and often why. Your best points are kept in a progress file on your machine.
+# - **Exercises** have four to seven questions. `check(1, your_answer)` says what fails, on which input and often why. Your best points are kept in a progress file on your machine. Colab's machines vanish: there `from course_lib.grading import scorebook` and `scorebook.export()` download it, `scorebook.import_()` brings it back.
 # - **Profiles** change sizes and steps, never the story: `laptop`, `gpu`, `full`. The course picks one; the environment variable `COURSE_PROFILE` overrules it.
 # - **Notation**, the same everywhere:
 #
