@@ -83,6 +83,13 @@ def test_missing_and_old_packages_are_named(packaged):
     assert line.remedy
 
 
+def test_colab_needs_no_jupyterlab(packaged, monkeypatch):
+    packaged(jupyterlab=None, nbval=None)
+    assert doctor.packages().found == "missing: jupyterlab, nbval"
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    assert doctor.packages().remedy == ""
+
+
 def test_versions_are_ordered_as_numbers():
     assert doctor._numbers("2.15.0+cpu") > doctor._numbers("2.8")
     assert doctor._numbers("1.9") < doctor._numbers("1.14")

@@ -399,7 +399,8 @@ def test_a_contact_sheet_of_photographs_is_small(test_data):
 def test_nothing_that_pokes_out_is_cut_off():
     fig = plots.contact_sheet([torch.zeros(3, 8, 8)])
     _, width, height = to_png(fig)
-    assert (width, height) == (round(fig.get_figwidth() * 100), round(fig.get_figheight() * 100))
+    assert abs(width - fig.get_figwidth() * 100) <= 1.01  # versions of matplotlib round the last pixel differently
+    assert abs(height - fig.get_figheight() * 100) <= 1.01
     fig.text(1.2, 0.5, "beside the picture")
     assert to_png(fig)[1] > width + 50
 
