@@ -97,7 +97,7 @@ def test_index_out_of_range(root):
         ("trainannot/b.png", Image.new("L", (6, 8)), ("6x8", "8x6", "size")),
         ("trainannot/b.png", Image.new("L", (8, 6), 12), ("label 12", "0 to 10")),
         ("trainannot/b.png", Image.new("RGB", (8, 6)), ("mode RGB", "one channel")),
-        ("trainannot/b.png", Image.new("I;16", (8, 6)), ("mode I;16", "8-bit")),
+        ("trainannot/b.png", Image.new("I;16", (8, 6)), ("mode I", "8-bit")),
         ("trainannot/b.png", Image.new("1", (8, 6)), ("mode 1", "8-bit")),
         ("train/b.png", Image.new("RGBA", (8, 6)), ("mode RGBA", "8-bit RGB")),
         ("train/b.png", Image.new("L", (8, 6)), ("mode L", "8-bit RGB")),

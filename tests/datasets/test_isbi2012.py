@@ -103,7 +103,7 @@ def test_stacks_of_unequal_length(stacks):
         ("label/3.png", Image.new("L", (5, 7)), ("5x7", "7x5")),
         ("label/3.png", Image.new("L", (7, 5), 1), ("label 1", "255 (cell)")),
         ("label/3.png", Image.new("RGB", (7, 5)), ("mode RGB", "8-bit gray")),
-        ("image/3.png", Image.new("I;16", (7, 5)), ("mode I;16", "8-bit gray")),
+        ("image/3.png", Image.new("I;16", (7, 5)), ("mode I", "8-bit gray")),
     ],
 )
 def test_a_wrong_file_is_named_with_the_rule(folders, name, picture, words):
