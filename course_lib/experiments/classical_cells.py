@@ -14,6 +14,7 @@ from scipy import ndimage
 from skimage import filters, morphology, segmentation
 
 from course_lib import datasets, evidence
+from course_lib.metrics import Matches, match_objects
 from course_lib.models import UNet
 from course_lib.training import fit, predict_logits
 
@@ -128,26 +129,20 @@ def score(found: list, truth: list) -> dict[str, float]:
     another one does too; split: share of true objects that hold more than half of each of two or more predictions; foreground: IoU of
     everything found with everything true.
     """
-    tp = fp = fn = merged = divided = 0
-    misses, common, covered = [], 0, 0
+    total, misses, common, covered = Matches(), [], 0, 0
     for prediction, ids in zip(found, truth, strict=True):
-        m, n = int(prediction.max()), int(ids.max())
-        both = np.bincount((prediction * (n + 1) + ids).ravel(), minlength=(m + 1) * (n + 1)).reshape(m + 1, n + 1)
-        size, true_size, shared = both.sum(1)[1:, None], both.sum(0)[1:], both[1:, 1:]
-        hits = int((2 * shared > size + true_size - shared).sum())
-        tp, fp, fn = tp + hits, fp + m - hits, fn + n - hits
-        swallowed = 2 * shared > true_size
-        merged += int(swallowed.sum(1)[swallowed.sum(1) > 1].sum())
-        divided += int(((2 * shared > size).sum(0) > 1).sum())
-        misses.append(abs(m - n))
-        common, covered = common + shared.sum(), covered + both.sum() - both[0, 0]
-    objects = max(tp + fn, 1)
+        matches = match_objects(prediction, ids)
+        total += matches
+        misses.append(abs(matches.fp - matches.fn))
+        common += int(((prediction > 0) & (ids > 0)).sum())
+        covered += int(((prediction > 0) | (ids > 0)).sum())
+    objects = max(total.objects, 1)
     return {
-        "f1": 2 * tp / max(2 * tp + fp + fn, 1),
+        "f1": total.f1,
         "count": float(np.mean(misses)),
-        "merged": merged / objects,
-        "split": divided / objects,
-        "foreground": float(common / max(covered, 1)),
+        "merged": total.merged / objects,
+        "split": total.split / objects,
+        "foreground": common / max(covered, 1),
     }
 
 

@@ -1,4 +1,4 @@
-"""The confusion matrix and what follows from it: pixel accuracy, IoU per class, mIoU.
+"""The confusion matrix and what follows from it: accuracy, IoU and Dice, of each class and as means.
 
 Accumulate the *matrix* over the whole set and divide once; the mean of per-image values is another number. Rows are the
 truth, columns the prediction, so a class's true positives stand on the diagonal, its false negatives in the rest of its
@@ -81,18 +81,57 @@ class ConfusionMatrix:
         pixels = int(self.counts.sum())
         return int(self.counts.diagonal().sum()) / pixels if pixels else float("nan")
 
+    def class_accuracy(self) -> torch.Tensor:
+        """TP / (TP + FN) of each class, also recall, (num_classes,) float64, 0..1; NaN for a class that is never true."""
+        hits, truth, _ = self._sums()
+        return hits / truth
+
+    def mean_accuracy(self) -> float:
+        """Mean of `class_accuracy` over the classes that occur in the truth; NaN if there are none."""
+        return float(self.class_accuracy().nanmean())
+
     def iou(self) -> torch.Tensor:
         """TP / (TP + FP + FN) of each class, (num_classes,) float64, 0..1; NaN for a class with TP + FP + FN = 0.
 
         A class that is predicted but never true has IoU 0 and counts in the mean: hallucinations are charged.
         """
-        counts = self.counts.cpu().double()
-        hits = counts.diagonal()
-        return hits / (counts.sum(0) + counts.sum(1) - hits)
+        hits, truth, predicted = self._sums()
+        return hits / (truth + predicted - hits)
 
-    def miou(self) -> float:
-        """Mean of `iou` over the classes that occur in the truth or in the prediction; NaN if there are none."""
-        return float(self.iou().nanmean())
+    def miou(self, over: str = "union") -> float:
+        """Mean of `iou` over some of the classes; NaN if there are none of them.
+
+        over: "union", the classes that occur in the truth or in the prediction (as the Cityscapes evaluator does); "truth", those
+        that occur in the truth, which charges a class predicted where it never is only to the classes it covers; "all", every
+        class, one that occurs nowhere as 0. Raises ValueError for another word.
+        """
+        iou = self.iou()
+        if over == "union":
+            return float(iou.nanmean())
+        if over == "truth":
+            return float(iou[self.counts.cpu().sum(1) > 0].mean())
+        if over == "all":
+            return float(iou.nan_to_num(0).mean()) if self.counts.any() else float("nan")
+        raise ValueError(f'ConfusionMatrix: over must be "union", "truth" or "all", not {over!r}')
+
+    def dice(self) -> torch.Tensor:
+        """2 TP / (2 TP + FP + FN) of each class, also F1, (num_classes,) float64, 0..1; NaN where `iou` is. It is 2 IoU / (1 + IoU)."""
+        hits, truth, predicted = self._sums()
+        return 2 * hits / (truth + predicted)
+
+    def mean_dice(self) -> float:
+        """Mean of `dice` over the classes that occur in the truth or in the prediction; NaN if there are none."""
+        return float(self.dice().nanmean())
+
+    def frequency_weighted_iou(self) -> float:
+        """Mean of `iou`, each class weighted by its share of the true pixels, 0..1; NaN before any pixel is counted."""
+        _, truth, _ = self._sums()
+        return float((truth / truth.sum() * self.iou().nan_to_num(0)).sum())
+
+    def _sums(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Right, true and predicted pixels of each class, (num_classes,) float64 each."""
+        counts = self.counts.cpu().double()
+        return counts.diagonal(), counts.sum(1), counts.sum(0)
 
     def _complaint(self, name: str, labels: torch.Tensor) -> str:
         bad = (labels < 0) | (labels >= self.num_classes)
@@ -105,7 +144,12 @@ class ConfusionMatrix:
 
 def _labels(name: str, labels) -> torch.Tensor:
     """A plain integer tensor of what was given (tensor, tv_tensor, array)."""
-    labels = torch.as_tensor(labels).as_subclass(torch.Tensor)
+    try:
+        labels = torch.as_tensor(labels).as_subclass(torch.Tensor)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"ConfusionMatrix: {name} must be a map of integer labels, not {type(labels).__name__}"
+        ) from None
     if labels.is_floating_point() or labels.is_complex():
         raise TypeError(
             f"ConfusionMatrix: {name} must hold integer labels, not {labels.dtype}; take argmax(1) of logits"

@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from course_lib.datasets import collate
-from course_lib.metrics import ConfusionMatrix
+from course_lib.metrics import BoundaryF1, ConfusionMatrix, bootstrap_interval
 from course_lib.training.processes import join
 
 
@@ -25,37 +25,77 @@ def predict_logits(model: nn.Module, image: torch.Tensor, *, device=None) -> tor
     return _logits(model, image, device, "predict_logits").cpu()
 
 
-def evaluate(model: nn.Module, dataset, *, batch_size: int = 16, num_classes: int | None = None, device=None) -> dict:
+def evaluate(
+    model: nn.Module,
+    dataset,
+    *,
+    batch_size: int = 16,
+    num_classes: int | None = None,
+    device=None,
+    boundary: float | None = None,
+    interval: bool = False,
+) -> dict:
     """Metrics of a semantic model over a whole data set, from one confusion matrix; void pixels count nowhere.
 
     Returns accuracy, miou (floats in 0..1), iou (a list, one float per class, NaN for a class neither true nor predicted),
     base_rate (the accuracy of always answering the most frequent class) and pixels (how many were counted). num_classes: by default the
-    channels of the logits. Under several processes each takes its share, every image counts once, all get the same result.
+    channels of the logits. boundary: a tolerance in pixels; adds boundary_f1, the mean over the classes (`metrics.BoundaryF1`).
+    interval: adds miou_interval, (low, high), the 95 % bootstrap interval over the images.
+    Under several processes each takes its share, every image counts once, all get the same result.
     Raises ValueError for an empty set, targets without "semantic", or labels that are no class.
     """
     if len(dataset) == 0:
         raise ValueError("evaluate: dataset is empty; it must have at least one sample")
+    if interval and len(dataset) == 1:
+        raise ValueError("evaluate: interval needs at least two samples, dataset has one")
     place = join(device or model_device(model))
     model.to(place.device)
-    mine = Subset(dataset, range(place.rank, len(dataset), place.count))
+    mine = range(place.rank, len(dataset), place.count)
     matrix = ConfusionMatrix(num_classes) if num_classes else None
-    for images, targets in DataLoader(mine, batch_size, collate_fn=collate, generator=torch.Generator()):
+    outlines, matrices = None, []
+    loader = DataLoader(Subset(dataset, mine), batch_size, collate_fn=collate, generator=torch.Generator())
+    for images, targets in loader:
         if "semantic" not in targets:
             raise ValueError(f'evaluate: targets must have "semantic", these have {", ".join(targets)}')
         logits = _logits(model, images, None, "evaluate")
         matrix = matrix or ConfusionMatrix(logits.shape[1])
-        matrix.update(logits.argmax(1), targets["semantic"].to(logits.device))
+        labels, truth = logits.argmax(1), targets["semantic"].to(logits.device)
+        if interval:
+            each = [ConfusionMatrix(matrix.num_classes).update(p, t) for p, t in zip(labels, truth, strict=True)]
+            matrices += [one.counts for one in each]
+        matrix.update(labels, truth)
+        if boundary is not None:
+            outlines = (outlines or BoundaryF1(matrix.num_classes, boundary)).update(labels, truth)
     classes = place.largest(matrix.num_classes if matrix else 0)
     matrix = matrix or ConfusionMatrix(classes)  # a process without a share of a very small set
     matrix.counts = place.sum(matrix.counts.to(place.device))
     pixels = int(matrix.counts.sum())
-    return {
+    scores = {
         "accuracy": matrix.accuracy(),
         "miou": matrix.miou(),
         "iou": matrix.iou().tolist(),
         "base_rate": int(matrix.counts.sum(1).max()) / pixels if pixels else float("nan"),
         "pixels": pixels,
     }
+    if boundary is not None:
+        outlines = outlines or BoundaryF1(classes, boundary)
+        outlines.counts = place.sum(outlines.counts.to(place.device))
+        scores["boundary_f1"] = outlines.mean()
+    if interval:
+        per_image = torch.zeros(len(dataset), classes, classes, dtype=torch.int64, device=place.device)
+        if matrices:
+            per_image[list(mine)] = torch.stack(matrices)
+        scores["miou_interval"] = bootstrap_interval(
+            place.sum(per_image), _miou
+        )  # in the order of the set on all processes
+    return scores
+
+
+def _miou(counts: torch.Tensor) -> float:
+    """mIoU of a matrix of counts, (C, C) float."""
+    matrix = ConfusionMatrix(len(counts))
+    matrix.counts = counts
+    return matrix.miou()
 
 
 def normalized(model: nn.Module, images: torch.Tensor, device: torch.device, name: str) -> torch.Tensor:

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-VOID = 255
+from course_lib.losses import cross_entropy
+from course_lib.losses.common import checked
 
 
 @dataclass(repr=False)
@@ -59,16 +59,8 @@ def semantic_loss(model: nn.Module, batch) -> torch.Tensor:
     if target.dtype != torch.int64:
         raise TypeError(f'semantic_loss: targets["semantic"] must be int64, not {target.dtype}')
     logits = model(images)
-    shape = tuple(getattr(logits, "shape", ()))
-    if len(shape) != 4 or (shape[0], *shape[2:]) != tuple(target.shape):
-        found = shape or type(logits).__name__
-        raise ValueError(f"semantic_loss: logits must be (N, C, H, W) for targets {tuple(target.shape)}, not {found}")
-    valid = target != VOID
-    low, high = (int(x) for x in target.masked_fill(~valid, 0).aminmax())
-    if low < 0 or high >= shape[1]:
-        wrong = low if low < 0 else high
-        raise ValueError(f"semantic_loss: target label {wrong} is not 0..{shape[1] - 1} or void {VOID}")
-    return F.cross_entropy(logits, target, ignore_index=VOID, reduction="sum") / valid.sum().clamp(min=1)
+    checked("semantic_loss", logits, target)
+    return cross_entropy(logits, target)
 
 
 def one_cycle(step: int, steps: int, lr: float) -> float:

@@ -51,6 +51,30 @@ ASK_KERNEL = """async (code) => {
     return said.trim();
 }"""
 
+IN_MODULE = """async ([source, text]) => {
+    const data = JSON.parse(text);
+    const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    return JSON.stringify(await (async () => { BODY })());
+}"""
+CONTRAST = """(more) => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const paint = (colors) => {
+        canvas.clearRect(0, 0, 1, 1);
+        for (const color of colors) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255)
+            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    };
+    const light = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    const places = ".cw-cell:not(.cw-cut), .cw-root p, .cw-root label, .cw-root button, .cw-hint, legend, figcaption";
+    const words = [...document.querySelectorAll([places, ...more].join(", "))];
+    return words.filter((node) => node.innerText.trim() && node.checkVisibility()).map((node) => {
+        const behind = ["white"];
+        for (let up = node; up; up = up.parentElement) behind.splice(1, 0, getComputedStyle(up).backgroundColor);
+        const [text, ground] = [light(paint([...behind, getComputedStyle(node).color])), light(paint(behind))];
+        return [(Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05), node.innerText];
+    }).sort((a, b) => a[0] - b[0])[0];
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser(chromium_path):
@@ -60,6 +84,25 @@ def browser(chromium_path):
         chromium = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def in_module(browser):
+    """in_module(widget class, data, body) -> what the JavaScript `body` returns, with the widget's module as m and data."""
+    page = browser.new_page()
+
+    def run(widget, data, body):
+        return json.loads(page.evaluate(IN_MODULE.replace("BODY", body), [str(widget._esm), json.dumps(data)]))
+
+    yield run
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def weakest_text():
+    """weakest_text(page, ".more", ...) -> the smallest contrast between a text and what is behind it, and that text; among the words
+    and numbers of the page and of those further places."""
+    return lambda page, *more: page.evaluate(CONTRAST, more)
 
 
 @pytest.fixture

@@ -6,26 +6,6 @@ from course_lib.widgets import checkerboard_explorer, deconvolution_stepper, qui
 
 pytestmark = pytest.mark.needs("browser")
 
-# the smallest contrast between a text and what is behind it, among the words and numbers of the page
-CONTRAST = """() => {
-    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-    const paint = (colors) => {
-        canvas.clearRect(0, 0, 1, 1);
-        for (const color of colors) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
-        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255)
-            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    };
-    const light = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    const places = ".cw-cell:not(.cw-cut), .cw-root p, .cw-root label, .cw-root button, .cw-hint, legend, figcaption";
-    const words = [...document.querySelectorAll(places)];
-    return words.filter((node) => node.innerText.trim() && node.checkVisibility()).map((node) => {
-        const behind = ["white"];
-        for (let up = node; up; up = up.parentElement) behind.splice(1, 0, getComputedStyle(up).backgroundColor);
-        const [text, ground] = [light(paint([...behind, getComputedStyle(node).color])), light(paint(behind))];
-        return [(Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05), node.innerText];
-    }).sort((a, b) => a[0] - b[0])[0];
-}"""
-
 
 def said(page):
     return page.locator(".cw-verdict").inner_text()
@@ -103,7 +83,7 @@ def test_extreme_positions_draw(bare_page):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_is_readable(bare_page, dark):
+def test_every_text_is_readable(bare_page, weakest_text, dark):
     question = {
         "question": "a `b`?",
         "choices": [{"text": "c", "why": "d", "correct": True}, {"text": "e", "why": "f"}],
@@ -116,7 +96,7 @@ def test_every_text_is_readable(bare_page, dark):
         deconvolution_stepper(output_padding=2),
     ]
     page = bare_page(*shown, checkerboard_explorer(4, 2, values="random"), wrong, dark=dark)
-    ratio, text = page.evaluate(CONTRAST)
+    ratio, text = weakest_text(page)
     assert ratio >= 4.5, text
 
 

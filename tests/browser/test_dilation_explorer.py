@@ -1,12 +1,10 @@
 """The dilation explorer: the browser's arithmetic is PyTorch's, the controls work by mouse and keyboard, and in JupyterLab."""
 
 import itertools
-import json
 
 import pytest
 import torch
 import torch.nn.functional as F
-from test_checkerboard_ui import CONTRAST
 
 from course_lib.widgets import DilationExplorer, dilation_explorer
 
@@ -22,19 +20,15 @@ def valid_taps(kernel, dilation, size, axes=1):
     return convolve(padded, torch.ones([1, 1] + [kernel] * axes, dtype=torch.float64), dilation=dilation)[0, 0].long()
 
 
-def test_the_browser_computes_as_pytorch(browser):
+def test_the_browser_computes_as_pytorch(in_module):
     cases = list(itertools.product(range(1, 6), range(1, 66), range(5, 66)))
-    body = """async ([source, text]) => {
-        const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-        return JSON.stringify(JSON.parse(text).map(([kernel, dilation, size]) => {
+    body = """
+        return data.map(([kernel, dilation, size]) => {
             const P = { kernel, dilation, size };
             const whole = size % 12 === 5 ? m.verdict(P, [1, 2]) : null;
             return [m.valid(P), m.extent(P), m.taps(P, 3), m.positions(P), whole];
-        }));
-    }"""
-    page = browser.new_page()
-    answers = json.loads(page.evaluate(body, [str(DilationExplorer._esm), json.dumps(cases)]))
-    page.close()
+        });"""
+    answers = in_module(DilationExplorer, cases, body)
     for (kernel, dilation, size), (valid, extent, taps, positions, words) in zip(cases, answers, strict=True):
         case = kernel, dilation, size
         truth = valid_taps(*case)
@@ -153,9 +147,9 @@ def test_a_narrow_page_does_not_scroll_sideways(bare_page, state):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_is_readable(bare_page, dark):
+def test_every_text_is_readable(bare_page, weakest_text, dark):
     page = bare_page(dilation_explorer(3, 3, 9), dilation_explorer(3, 60, 65), dark=dark)
-    ratio, text = page.evaluate(CONTRAST.replace("figcaption", "figcaption, .cw-dl-share"))
+    ratio, text = weakest_text(page, ".cw-dl-share")
     assert ratio >= 4.5, text
 
 

@@ -1,7 +1,6 @@
 """The browser's arithmetic is PyTorch's, at every position of the sliders: one call of the browser per widget."""
 
 import itertools
-import json
 
 import pytest
 import torch
@@ -13,23 +12,6 @@ from course_lib.widgets import CheckerboardExplorer, DeconvolutionStepper
 pytestmark = pytest.mark.needs("browser")
 
 LAYER = ("size", "kernel", "stride", "padding", "output_padding", "dilation")
-
-
-@pytest.fixture(scope="module")
-def in_module(browser):
-    """in_module(widget class, data, body) -> what the JavaScript `body` returns, with the widget's module as m and data."""
-    page = browser.new_page()
-
-    def run(widget, data, body):
-        script = """async ([source, text]) => {
-            const data = JSON.parse(text);
-            const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-            BODY
-        }"""
-        return page.evaluate(script.replace("BODY", body), [str(widget._esm), json.dumps(data)])
-
-    yield run
-    page.close()
 
 
 def exact(values):
@@ -51,7 +33,7 @@ def test_stepper(in_module):
     data = {"layers": layers, "x": {n: x.tolist() for n, x in xs.items()}, "w": {k: w.tolist() for k, w in ws.items()}}
     body = """
         const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-        return JSON.stringify(data.layers.map((P) => {
+        return data.layers.map((P) => {
             const [x, w, problem] = [data.x[P.size], data.w[P.kernel], m.problem(P)];
             if (problem) return { problem };
             const output = m.output(x, w, P);
@@ -62,8 +44,8 @@ def test_stepper(in_module):
             return { problem, output, formula: m.formula(P), at, equation: m.equation(x, w, P, at, at),
                 adds_up: same(cells, output), half: m.output(x, w, P, half),
                 zeros: same(m.convolveFlipped(m.zeroInserted(x, P), w, P), output) };
-        }));"""
-    answers = json.loads(in_module(DeconvolutionStepper, data, body))
+        });"""
+    answers = in_module(DeconvolutionStepper, data, body)
     mirror = DeconvolutionStepper()
     refused = 0
     for layer, answer in zip(layers, answers, strict=True):
@@ -105,14 +87,14 @@ def test_checkerboard(in_module):
     positions = itertools.product(range(1, 9), range(1, 5), range(4), kinds, ("flat", "hill"))
     layers = [dict(zip(names, (k, s, p, *kind, signal), strict=True)) for k, s, p, kind, signal in positions]
     body = """
-        return JSON.stringify(data.map((P) => {
+        return data.map((P) => {
             const [w, response, [first, side]] = [m.kernelValues(P), m.response(P), m.interior(P)];
             const window = response.slice(first, first + side).map((row) => row.slice(first, first + side));
             const sums = m.phaseSums(P);
             return { x: m.inputValues(P), w, response, first, side, sums, coverage: m.coverage(P), verdict: m.verdict(P),
                 ripple: String(m.ripple(sums)), energy: m.periodEnergy(window, P.stride) };
-        }));"""
-    answers = json.loads(in_module(CheckerboardExplorer, layers, body))
+        });"""
+    answers = in_module(CheckerboardExplorer, layers, body)
     mirror = CheckerboardExplorer()
     for layer, answer in zip(layers, answers, strict=True):
         for name, value in layer.items():

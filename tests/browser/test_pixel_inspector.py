@@ -1,13 +1,11 @@
 """The pixel inspector: the browser says the same as Python about every pixel; pointer, keys, layers; a real JupyterLab."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from skimage.measure import label
-from test_checkerboard_ui import CONTRAST
 
 from course_lib.datasets import VOID, Scenes
 from course_lib.ops import panoptic_to_rgb
@@ -90,27 +88,10 @@ def scenes():
     return found
 
 
-@pytest.fixture(scope="module")
-def in_module(browser):
-    """in_module(data, body) -> what the JavaScript `body` returns, with the widget's module as m and data."""
-    page = browser.new_page()
-
-    def run(data, body):
-        script = """async ([source, text]) => {
-            const data = JSON.parse(text);
-            const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-            BODY
-        }"""
-        return page.evaluate(script.replace("BODY", body), [PixelInspector._esm, json.dumps(data)])
-
-    yield run
-    page.close()
-
-
 def test_the_browser_says_the_same_about_every_pixel(in_module):
     widgets = {name: pixel_inspector(*sample) for name, sample in (SAMPLES | scenes()).items()}
     body = """
-        return JSON.stringify(data.map((state) => {
+        return data.map((state) => {
             const S = m.scene((name) => state[name]);
             const pixels = [...Array(S.area).keys()];
             const each = [4, 8].map((connectivity) => {
@@ -123,8 +104,8 @@ def test_the_browser_says_the_same_about_every_pixel(in_module):
                 return { rows, segments, centers, labels: P && [...P.label], findings: P ? m.findings(S, P) : [] };
             });
             return { layers: m.layersOf(S), each };
-        }));"""
-    answers = json.loads(in_module([widget.state() for widget in widgets.values()], body))
+        });"""
+    answers = in_module(PixelInspector, [widget.state() for widget in widgets.values()], body)
     for (name, widget), answer in zip(widgets.items(), answers, strict=True):
         scene, shape = widget.scene(), tuple(widget.size)
         assert answer["layers"] == scene.layers(), name
@@ -180,7 +161,7 @@ def test_borders_are_the_same_edges(in_module):
     }));"""
     from course_lib.widgets.label_maps import borders
 
-    for labels, paths in zip(maps, in_module([labels.tolist() for labels in maps], body), strict=True):
+    for labels, paths in zip(maps, in_module(PixelInspector, [labels.tolist() for labels in maps], body), strict=True):
         for path, outside in zip(paths, (None, 0), strict=True):
             edges = {tuple(map(tuple, edge)) for edge in borders(labels, outside).tolist()}
             assert _edges(path) == edges
@@ -353,9 +334,9 @@ def test_overlap_and_void(bare_page):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_is_readable(bare_page, sample, dark):
+def test_every_text_is_readable(bare_page, weakest_text, sample, dark):
     page = bare_page(pixel_inspector(*sample, layer="components"), dark=dark)
-    ratio, text = page.evaluate(CONTRAST.replace(".cw-cell:not(.cw-cut)", ".cw-facts dt, .cw-facts dd"))
+    ratio, text = weakest_text(page, ".cw-facts dt", ".cw-facts dd")
     assert ratio >= 4.5, text
 
 

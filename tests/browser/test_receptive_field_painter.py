@@ -1,13 +1,11 @@
 """The receptive-field painter: the browser's arithmetic is PyTorch's, the controls work by mouse and keyboard, and in JupyterLab."""
 
 import itertools
-import json
 import random
 
 import pytest
 import torch
 import torch.nn.functional as F
-from test_checkerboard_ui import CONTRAST
 
 from course_lib.widgets import ReceptiveFieldPainter, receptive_field_painter
 
@@ -48,22 +46,18 @@ def torch_maps(state):
     return maps
 
 
-def test_the_browser_computes_as_pytorch(browser):
+def test_the_browser_computes_as_pytorch(in_module):
     cases = list(states())
-    body = """async ([source, text]) => {
-        const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-        return JSON.stringify(JSON.parse(text).map((P) => {
+    body = """
+        return data.map((P) => {
             const [sizes, problem, counts] = [m.mapSizes(P), m.problem(P), m.profile(P.layers)];
             const last = sizes.at(-1) - 1;
             const cells = problem ? [] : [...new Set([0, last, m.shownCell(null, last + 1)])];
             const all = { sizes, problem, fields: m.fields(P), verdict: m.verdict(P, [[3, 1, 1]]), middle: m.middle(counts, 0.95),
                 cells: cells.map((cell) => ({ cell, paths: m.paths(P, cell)[0], where: m.where(P, cell) })) };
             return { ...all, profile: counts.length < 2000 ? counts : null };
-        }));
-    }"""
-    page = browser.new_page()
-    answers = json.loads(page.evaluate(body, [str(ReceptiveFieldPainter._esm), json.dumps(cases)]))
-    page.close()
+        });"""
+    answers = in_module(ReceptiveFieldPainter, cases, body)
     refused = 0
     for state, answer in zip(cases, answers, strict=True):
         mirror = ReceptiveFieldPainter(**state, previous=[[3, 1, 1]])
@@ -259,11 +253,10 @@ def test_two_on_one_page_keep_to_themselves(bare_page):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_is_readable(bare_page, dark):
+def test_every_text_is_readable(bare_page, weakest_text, dark):
     page = bare_page(receptive_field_painter(RATES, padding="none"), dark=dark)
     slider(page, "input size").fill("5")
-    places = "figcaption, .cw-layers th, .cw-layers td, .cw-rf-labels span"
-    ratio, text = page.evaluate(CONTRAST.replace("figcaption", places))
+    ratio, text = weakest_text(page, ".cw-layers th", ".cw-layers td", ".cw-rf-labels span")
     assert ratio >= 4.5, text
 
 

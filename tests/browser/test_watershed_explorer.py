@@ -1,14 +1,11 @@
 """The watershed explorer: distance, markers and flood are scipy's and scikit-image's; sliders, water, rows; a real JupyterLab."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import ndimage
 from skimage.measure import label
 from skimage.morphology import h_maxima, local_maxima
 from skimage.segmentation import watershed as scikit_watershed
-from test_checkerboard_ui import CONTRAST
 
 from course_lib.datasets import Cells
 from course_lib.widgets import WatershedExplorer, watershed, watershed_explorer
@@ -50,23 +47,6 @@ CAPSULE = np.zeros((20, 40), bool)
 CAPSULE[5:12, 4:36] = True
 
 
-@pytest.fixture(scope="module")
-def in_module(browser):
-    """in_module(data, body) -> what the JavaScript `body` returns, with the widget's module as m and data."""
-    page = browser.new_page()
-
-    def run(data, body):
-        script = """async ([source, text]) => {
-            const data = JSON.parse(text);
-            const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-            BODY
-        }"""
-        return json.loads(page.evaluate(script.replace("BODY", body), [WatershedExplorer._esm, json.dumps(data)]))
-
-    yield run
-    page.close()
-
-
 def same(values, truth):
     """Are the browser's numbers, in reading order, exactly these? (A bool: a failing list would take minutes to print.)"""
     return np.array_equal(np.array(values).reshape(truth.shape), truth)
@@ -75,7 +55,7 @@ def same(values, truth):
 def test_distance_markers_and_flood_at_every_depth(in_module):
     masks = [*blobs(24), CAPSULE, ~CAPSULE, TWINS[0], *(nuclei(k)[0] for k in range(2))]
     body = """
-        return JSON.stringify(data.masks.map(([packed, shape]) => {
+        return data.masks.map(([packed, shape]) => {
             const dist = m.distanceMap(m.unpack(packed, shape[0] * shape[1]), shape);
             const [dyn, land] = [m.dynamics(dist, shape), m.terrain(dist)];
             const divided = data.depths.map((h) => {
@@ -84,8 +64,10 @@ def test_distance_markers_and_flood_at_every_depth(in_module):
                 return { marker: [...marker], count, label: [...label], level: [...level] };
             });
             return { dist: [...dist], divided, colors: m.basinColors(m.markers(dyn, shape, 0), shape) };
-        }));"""
-    answers = in_module({"depths": DEPTHS, "masks": [[pack(mask), mask.shape] for mask in masks]}, body)
+        });"""
+    answers = in_module(
+        WatershedExplorer, {"depths": DEPTHS, "masks": [[pack(mask), mask.shape] for mask in masks]}, body
+    )
     pixels = ties = 0
     for mask, answer in zip(masks, answers, strict=True):
         distance = ndimage.distance_transform_edt(mask)
@@ -113,14 +95,14 @@ def test_without_ties_the_flood_is_scikit_images(in_module):
         height = ndimage.distance_transform_edt(mask)
         terrains.append(np.where(mask, height + rng.uniform(0, 0.5, mask.shape), 0))
     body = """
-        return JSON.stringify(data.map(([dist, shape]) => {
+        return data.map(([dist, shape]) => {
             const dyn = m.dynamics(Float64Array.from(dist), shape);
             return [0, 0.1, 0.5, 1, 2].map((h) => {
                 const marker = m.markers(dyn, shape, h).label;
                 return [[...marker], [...m.flood(m.terrain(dist), marker, shape).label]];
             });
-        }));"""
-    answers = in_module([[terrain.ravel().tolist(), terrain.shape] for terrain in terrains], body)
+        });"""
+    answers = in_module(WatershedExplorer, [[terrain.ravel().tolist(), terrain.shape] for terrain in terrains], body)
     several = 0
     for terrain, answer in zip(terrains, answers, strict=True):
         for h, (marker, regions) in zip((0, 0.1, 0.5, 1, 2), answer, strict=True):
@@ -141,10 +123,10 @@ def test_fates_are_the_same(in_module):
         cells = np.repeat(np.eye(6, dtype=bool), 10, axis=1)[:, None]
         cases.append((cells, np.repeat(rng.integers(0, 5, 60), rng.integers(1, 9, 60))[None, :60]))
     body = """
-        return JSON.stringify(data.map(([cells, label]) => m.fates(cells, label)));"""
+        return data.map(([cells, label]) => m.fates(cells, label));"""
     data = [[[np.flatnonzero(cell).tolist() for cell in cells], regions.ravel().tolist()] for cells, regions in cases]
     met = dict.fromkeys(watershed.FATES, 0)
-    for (cells, regions), said in zip(cases, in_module(data, body), strict=True):
+    for (cells, regions), said in zip(cases, in_module(WatershedExplorer, data, body), strict=True):
         for name, truth in watershed.fates(cells, regions).items():
             assert [cell[name] for cell in said] == truth.tolist()
             met[name] += truth.sum()
@@ -155,14 +137,16 @@ def test_words_and_water_at_every_depth(in_module):
     widgets = [watershed_explorer(*nuclei(0)), watershed_explorer(*TWINS), watershed_explorer(CAPSULE)]
     levels = [-20.0, -6.25, -3.0, -1.5, -1.0, -0.5, 0.0]
     body = """
-        return JSON.stringify(data.states.map((state) => {
+        return data.states.map((state) => {
             const S = m.prepare((name) => state[name]);
             return data.depths.map((h) => {
                 const D = m.divide(S, h);
                 return { words: m.verdict(S, D), fates: D.fates, wet: data.levels.map((level) => m.flooded(S, D, level)) };
             });
-        }));"""
-    answers = in_module({"states": [w.state() for w in widgets], "depths": DEPTHS, "levels": levels}, body)
+        });"""
+    answers = in_module(
+        WatershedExplorer, {"states": [w.state() for w in widgets], "depths": DEPTHS, "levels": levels}, body
+    )
     for widget, answer in zip(widgets, answers, strict=True):
         for h, said in zip(DEPTHS, answer, strict=True):
             widget.h = h
@@ -325,9 +309,9 @@ def test_without_a_truth_there_is_nothing_to_count(bare_page):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_is_readable(bare_page, dark):
+def test_every_text_is_readable(bare_page, weakest_text, dark):
     page = bare_page(watershed_explorer(*nuclei(0), h=3.0), dark=dark)
-    ratio, text = page.evaluate(CONTRAST)
+    ratio, text = weakest_text(page)
     assert ratio >= 4.5, text
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
+from torchmetrics.segmentation import DiceScore
 from torchvision import tv_tensors
 
 from course_lib.metrics import ConfusionMatrix, confusion
@@ -57,6 +58,16 @@ def test_equals_torchmetrics():
     torch.testing.assert_close(matrix.iou().nan_to_num(0), per_class.double(), atol=1e-6, rtol=0)
     accuracy = MulticlassAccuracy(6, ignore_index=255, average="micro")(prediction, target)
     assert matrix.accuracy() == pytest.approx(float(accuracy), abs=1e-6)
+    balanced = MulticlassAccuracy(6, ignore_index=255, average="macro")(prediction, target)
+    assert matrix.mean_accuracy() == pytest.approx(float(balanced), abs=1e-6)  # equal, since no class is only predicted
+    valid = target != 255  # DiceScore knows no void
+    dice = DiceScore(6, average="macro", aggregation_level="global", input_format="index")
+    dice.update(prediction[valid][None], target[valid][None])
+    counted = matrix.dice()[[0, 1, 2, 4, 5]]  # and an absent class is 0 to it or left out, by version
+    assert matrix.mean_dice() == pytest.approx(float(counted.mean()))
+    assert float(dice.compute()) == pytest.approx(float(counted.mean()), abs=1e-6) or float(
+        dice.compute()
+    ) == pytest.approx(float(counted.sum()) / 6, abs=1e-6)
 
 
 def test_by_hand():
@@ -69,6 +80,35 @@ def test_by_hand():
     assert iou[:3].tolist() == [2 / 4, 1 / 2, 0.0]  # class 2 is hallucinated: 0, and counted
     assert math.isnan(iou[3])  # class 3 is nowhere: left out
     assert matrix.miou() == pytest.approx((2 / 4 + 1 / 2 + 0) / 3)
+
+
+def test_every_score_by_hand():
+    matrix = ConfusionMatrix(4)
+    matrix.counts = torch.tensor([[6, 1, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    assert matrix.class_accuracy()[:2].tolist() == [6 / 8, 2 / 2]
+    assert matrix.class_accuracy()[2:].isnan().all()  # never true
+    assert matrix.mean_accuracy() == (6 / 8 + 1) / 2
+    assert matrix.dice()[:3].tolist() == [12 / 14, 4 / 5, 0.0]
+    assert matrix.dice()[3:].isnan().all()
+    assert matrix.mean_dice() == pytest.approx((12 / 14 + 4 / 5 + 0) / 3)
+    assert matrix.frequency_weighted_iou() == pytest.approx(0.8 * 6 / 8 + 0.2 * 2 / 3)
+
+
+def test_dice_follows_from_iou():
+    matrix = ConfusionMatrix(6).update(*maps(6))
+    iou = matrix.iou()
+    torch.testing.assert_close(matrix.dice(), 2 * iou / (1 + iou))
+
+
+def test_three_conventions_of_miou():
+    """A tenth of a picture of one class is called a class that is nowhere, out of three (facts, misconception 4)."""
+    target, prediction = torch.zeros(10).long(), torch.tensor([0] * 9 + [1])
+    matrix = ConfusionMatrix(3).update(prediction, target)
+    assert matrix.miou() == matrix.miou(over="union") == pytest.approx(0.45)
+    assert matrix.miou(over="truth") == pytest.approx(0.9)
+    assert matrix.miou(over="all") == pytest.approx(0.3)
+    with pytest.raises(ValueError, match='over must be "union", "truth" or "all", not .present'):
+        matrix.miou(over="present")
 
 
 def test_streaming_and_merging_equal_one_update():
@@ -106,8 +146,9 @@ def test_accepts_arrays_masks_and_booleans():
 
 def test_nothing_counted_is_nan():
     matrix = ConfusionMatrix(3).update(torch.zeros(4, dtype=torch.int64), torch.full((4,), 255))
-    assert math.isnan(matrix.accuracy())
-    assert math.isnan(matrix.miou())
+    for name in ("accuracy", "mean_accuracy", "miou", "mean_dice", "frequency_weighted_iou"):
+        assert math.isnan(getattr(matrix, name)()), name
+    assert all(math.isnan(matrix.miou(over=over)) for over in ("union", "truth", "all"))
     assert matrix.update(torch.zeros(0, 8).long(), torch.zeros(0, 8).long()).counts.sum() == 0
 
 
@@ -145,6 +186,8 @@ def test_bad_uint8_labels(label):
 def test_other_mistakes():
     with pytest.raises(TypeError, match=r"prediction must hold integer labels, not torch.float32; take argmax"):
         ConfusionMatrix(3).update(torch.zeros(2), torch.zeros(2).long())
+    with pytest.raises(TypeError, match=r"ConfusionMatrix: target must be a map of integer labels, not NoneType"):
+        ConfusionMatrix(3).update(torch.zeros(2).long(), None)
     with pytest.raises(ValueError, match=r"num_classes must be 1..255, not 0"):
         ConfusionMatrix(0)
     with pytest.raises(ValueError, match=r"void must be 3..255"):

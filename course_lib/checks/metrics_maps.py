@@ -1,0 +1,82 @@
+"""Exercise 04, what its checks share: label maps and matrices to ask about, counted in the plainest way, and parts of an answer."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.checks.answer import Failed
+from course_lib.grading.words import kind
+
+VOID = 255
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(array))
+
+
+def matrix(prediction, target, num_classes: int) -> np.ndarray:
+    """Pixels of each (true, predicted) class, int64 (num_classes, num_classes), without the void of the target."""
+    truth, guess = (np.asarray(labels).astype(np.int64).ravel() for labels in (target, prediction))
+    counts = np.zeros((num_classes, num_classes), np.int64)
+    np.add.at(counts, (truth[truth != VOID], guess[truth != VOID]), 1)
+    return counts
+
+
+def label_maps(
+    rng, num_classes: int, *shape: int, void=0.0, wild=False, wrong=0.4, absent=(), dtypes=(torch.int64, torch.int64)
+) -> dict:
+    """A case: prediction and target, whose labels differ in about the share `wrong` of the pixels.
+
+    absent: classes that do not occur in the truth. void: the share of void pixels; wild: anything is predicted there, else a
+    class. dtypes: of prediction and target.
+    """
+    present = [label for label in range(num_classes) if label not in absent]
+    target = rng.choice(present, shape)
+    target.flat[0] = present[-1]  # the last class occurs, where it may
+    prediction = np.where(rng.random(shape) < wrong, rng.integers(0, num_classes, shape), target)
+    unlabeled = rng.random(shape) < void
+    if void:
+        unlabeled.flat[-1] = True
+    if wild:
+        prediction = np.where(unlabeled, rng.integers(0, 256, shape), prediction)
+        prediction.flat[-1] = VOID
+    return {
+        "prediction": torch.from_numpy(prediction).to(dtypes[0]),
+        "target": torch.from_numpy(np.where(unlabeled, VOID, target)).to(dtypes[1]),
+        "num_classes": num_classes,
+    }
+
+
+def random_counts(rng, num_classes: int, absent=(), hallucinated=()) -> Tensor:
+    """A confusion matrix in which some classes occur nowhere, and some only in the prediction; int64 (num_classes, num_classes)."""
+    counts = rng.integers(1, 40, (num_classes, num_classes)) + np.diag(rng.integers(0, 200, num_classes))
+    counts[[*absent, *hallucinated]] = 0
+    counts[:, list(absent)] = 0
+    return as_tensor(counts)
+
+
+def item_of(student, place: int, named: str):
+    """The answer's item `place` alone; Failed where it does not return a tuple of as many items as `named` has."""
+    size = named.count(",") + 1
+
+    def item(**case):
+        result = student(**case)
+        if not isinstance(result, list | tuple) or len(result) != size:
+            found = f"{kind(result)} of {len(result)}" if isinstance(result, list | tuple) else kind(result)
+            raise Failed(f"return the pair `{named}`, not {found}", case)
+        return result[place]
+
+    return item
+
+
+def entry_of(student, key: str):
+    """The answer's entry under `key` alone; Failed where it returns no dict, or one without it."""
+
+    def entry(**case):
+        result = student(**case)
+        if not isinstance(result, dict) or key not in result:
+            found = f"the dict has no {key!r}" if isinstance(result, dict) else f"return a dict, not {kind(result)}"
+            raise Failed(found, case)
+        return result[key]
+
+    return entry

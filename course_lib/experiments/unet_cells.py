@@ -1,0 +1,122 @@
+"""Lesson 08, what its experiments on touching nuclei share: pictures, weights, training, choosing, measuring.
+
+Every seed draws 30 pictures to learn from, 30 to choose a threshold by and 60 to judge by; they are those of lesson 90. An arm
+trains a U-Net of three levels, 8 channels at full size. Its probabilities become objects by a threshold and 4-connected
+components, or by a threshold and a watershed on the distance to the background; numbers are chosen by object F1 on validation.
+"""
+
+import itertools
+
+import numpy as np
+import torch
+from torch import nn
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from course_lib import datasets, losses
+from course_lib.experiments import classical_cells
+from course_lib.experiments.classical_cells import Pictures
+from course_lib.models import UNet
+from course_lib.training import fit, predict_logits
+
+STEPS, BATCH = 120, 4
+COUNTS = {"train": 30, "val": 30, "test": 60}
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+DEPTHS = (0.25, 0.5, 1.0, 2.0)  # pixels that a top of the distance map must stand out by
+BLUR = 1.0  # pixels, of the distance map
+FLIPS = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomVerticalFlip()])
+WEIGHTS = ("equal", "gaps", "edges", "background")
+
+
+def pictures(split: str, seed: int, n: int | None = None) -> Pictures:
+    """The "train", "val" or "test" pictures of a draw: gray (H, W) float32 in [0, 1] and ids (H, W), 96x96 pixels."""
+    return classical_cells.pictures(split, seed, n=n or COUNTS[split])
+
+
+def pixel_weights(kind: str, data: Pictures) -> list[np.ndarray]:
+    """How much each pixel counts in the loss: one (H, W) float32 map a picture.
+
+    "equal": 1. "gaps": 1 + the paper's border weights, w0 = 10, sigma = 5 pixels. The other two spend the same total elsewhere:
+    "background" on all background alike, as class weights do, "edges" on the background within two pixels of a nucleus.
+    """
+    if kind not in WEIGHTS:
+        raise ValueError(f"pixel_weights: kind must be one of {', '.join(WEIGHTS)}, not {kind!r}")
+    extra = [losses.border_weights(torch.from_numpy(ids)).numpy() for ids in data.ids]
+    if kind == "equal":
+        extra = [0 * e for e in extra]
+    elif kind != "gaps":
+        near = [near_background(ids) if kind == "edges" else ids == 0 for ids in data.ids]
+        level = sum(e.sum() for e in extra) / sum(place.sum() for place in near)
+        extra = [level * place for place in near]
+    return [(1 + e).astype(np.float32) for e in extra]
+
+
+def near_background(ids: np.ndarray) -> np.ndarray:
+    """(H, W) bool: background with a nucleus within two pixels."""
+    inside = torch.from_numpy(ids > 0)[None].float()
+    near = torch.nn.functional.max_pool2d(inside, 5, stride=1, padding=2)[0] > 0
+    return near.numpy() & (ids == 0)
+
+
+class Nuclei(torch.utils.data.Dataset):
+    """Pictures as a semantic data set: (image (3, H, W), {"semantic" (H, W) of 0 and 1, "weight" (H, W) float32})."""
+
+    def __init__(self, data: Pictures, weights: list[np.ndarray] | None = None, transform=None):
+        self.data, self.weights, self.transform = data, weights or pixel_weights("equal", data), transform
+
+    def __len__(self) -> int:
+        return len(self.data.gray)
+
+    def __getitem__(self, i: int):
+        image = tv_tensors.Image(torch.from_numpy(self.data.gray[i]).expand(3, -1, -1))
+        semantic = torch.from_numpy((self.data.ids[i] > 0).astype(np.int64))
+        target = {"semantic": tv_tensors.Mask(semantic), "weight": tv_tensors.Mask(torch.from_numpy(self.weights[i]))}
+        return self.transform(image, target) if self.transform else (image, target)
+
+
+def loss(model: nn.Module, batch) -> torch.Tensor:
+    """Cross-entropy weighted pixel by pixel; for a net with deep supervision the mean over its outputs, weights 1, 1/2, 1/4."""
+    images, targets = batch
+    outputs = model(images)
+    if isinstance(outputs, list):
+        shares = [0.5**k for k in range(len(outputs))]
+        return losses.deep_supervision_loss(losses.cross_entropy, outputs, targets["semantic"], shares)
+    return losses.cross_entropy(outputs, targets["semantic"], pixel_weight=targets["weight"])
+
+
+def build(seed: int, width: int = 8, **options) -> UNet:
+    """The untrained net: gray pictures as three equal channels, 2 classes, three levels."""
+    torch.manual_seed(seed)
+    return UNet(3, 2, width=width, depth=3, **options)
+
+
+def train(model: UNet, data: Pictures, seed: int, *, weights: str = "equal", transform=FLIPS, steps: int = STEPS) -> UNet:
+    """Train `model` on the best device; it comes back on the CPU."""
+    dataset = Nuclei(data, pixel_weights(weights, data), transform)
+    fit(model, dataset, loss, steps=steps, batch_size=BATCH, seed=seed, progress=False)
+    return model.cpu()
+
+
+def probabilities(model: nn.Module, data: Pictures) -> list[np.ndarray]:
+    """Probability of nucleus in every picture, (H, W) float32 each."""
+    images = torch.stack([Nuclei(data)[i][0].as_subclass(torch.Tensor) for i in range(len(data.gray))])
+    return list(predict_logits(model, images).softmax(1)[:, 1].numpy())
+
+
+def objects(probability: np.ndarray, threshold: float, depth: float | None = None) -> np.ndarray:
+    """Objects (H, W) int: components of what exceeds the threshold; with a depth in pixels, cut by a watershed as well."""
+    mask = probability > threshold
+    if depth is None:
+        return classical_cells.split("components", mask, None, None)
+    return classical_cells.split("distance watershed", mask, (BLUR, depth), None)
+
+
+def choose(maps: list, ids: list, *, thresholds=THRESHOLDS, watershed: bool = False) -> tuple[float, float | None]:
+    """The (threshold, depth) with the best object F1 on these pictures; depth None without the watershed."""
+    pairs = list(itertools.product(thresholds, DEPTHS if watershed else (None,)))
+    return max(pairs, key=lambda pair: measure(maps, ids, *pair)["f1"])
+
+
+def measure(maps: list, ids: list, threshold: float, depth: float | None = None) -> dict[str, float]:
+    """Object F1, foreground IoU and the share of merged nuclei over all pictures; see `classical_cells.score`."""
+    return classical_cells.score([objects(m, threshold, depth) for m in maps], ids)
