@@ -15,7 +15,8 @@ from course_lib.widgets import dilation_explorer, receptive_field_painter
 def test_describe_painter():
     assert receptive_field_painter([(3, 1), (3, 2, 2)], size=17).describe() == (
         "Receptive-field painter: input 17×17, padding same, layers kernel 3, stride 1, rate 1; kernel 3, stride 2, rate 2. "
-        "Output cell 4 sees input cells 5 to 11. Field: 7×7 input cells. No holes: all 49 cells of the field are touched, the padding among them counted. "
+        "Output cell 4 sees input cells 5 to 11. Field: 7×7 input cells. No holes: "
+        "all 49 cells of the field are touched, the padding among them counted. "
         "Half of the paths end in its middle 5×5 cells, 95 % in 7×7."
     )
     painter = receptive_field_painter([(3, 1, 2)] * 3, size=9, padding="none")
