@@ -104,7 +104,7 @@ export function verdict(P, previous) {
   const [half, most] = [0.5, 0.95].map((part) => middle(counts, part));
   return {
     reach: `Field: ${n}×${n} input cells${before ? `; ${ratio}` : ""}.`,
-    holes: touched === n ? `No holes: all ${n ** 2} cells of the field are touched.` : `Holes: ${touched ** 2} of the ${n ** 2} cells of the field are touched (${share} %).`,
+    holes: touched === n ? `No holes: all ${n ** 2} cells of the field are touched, the padding among them counted.` : `Holes: ${touched ** 2} of the ${n ** 2} cells of the field are touched (${share} %), the padding among them counted.`,
     weight: `Half of the paths end in its middle ${half}×${half} cells, 95 % in ${most}×${most}.`,
     whole: touched === n,
   };

@@ -138,8 +138,8 @@ class ReceptiveFieldPainter(CourseWidget):
             ratio = f"; before the last change {before}×{before}, so {times} times as wide"
         share = format_number(100 * touched**2 / n**2, 1)
         half, most = self.middle(0.5), self.middle(0.95)
-        holes = f"Holes: {touched**2} of the {n**2} cells of the field are touched ({share} %)."
-        whole = f"No holes: all {n**2} cells of the field are touched."
+        holes = f"Holes: {touched**2} of the {n**2} cells of the field are touched ({share} %), the padding among them counted."
+        whole = f"No holes: all {n**2} cells of the field are touched, the padding among them counted."
         return {
             "reach": f"Field: {n}×{n} input cells{ratio}.",
             "holes": whole if touched == n else holes,

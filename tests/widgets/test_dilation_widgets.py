@@ -15,7 +15,8 @@ from course_lib.widgets import dilation_explorer, receptive_field_painter
 def test_describe_painter():
     assert receptive_field_painter([(3, 1), (3, 2, 2)], size=17).describe() == (
         "Receptive-field painter: input 17×17, padding same, layers kernel 3, stride 1, rate 1; kernel 3, stride 2, rate 2. "
-        "Output cell 4 sees input cells 5 to 11. Field: 7×7 input cells. No holes: all 49 cells of the field are touched. "
+        "Output cell 4 sees input cells 5 to 11. Field: 7×7 input cells. No holes: "
+        "all 49 cells of the field are touched, the padding among them counted. "
         "Half of the paths end in its middle 5×5 cells, 95 % in 7×7."
     )
     painter = receptive_field_painter([(3, 1, 2)] * 3, size=9, padding="none")
@@ -23,7 +24,7 @@ def test_describe_painter():
     assert painter.describe().endswith(
         "Layer 3 spans 5 cells, but the map below it has 1: without padding it fits nowhere. "
         "Field: 13×13 input cells; before the last change 9×9, so 1.44 times as wide. "
-        "Holes: 49 of the 169 cells of the field are touched (29.0 %). "
+        "Holes: 49 of the 169 cells of the field are touched (29.0 %), the padding among them counted. "
         "Half of the paths end in its middle 9×9 cells, 95 % in 13×13."
     )
 
