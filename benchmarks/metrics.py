@@ -1,7 +1,8 @@
 """Time of the metrics against a lower bound: `python benchmarks/metrics.py [rounds]`.
 
 64 label maps of 512 x 512 pixels, 21 classes, in blocks of 16 pixels, 5 % void. The bound is one `torch.bincount` over codes
-that already lie ready. All rows are timed in turn within each round, so a busy machine slows them alike; medians are printed.
+that already lie ready; torchmetrics stands beside, and boundary F1, which has no such bound. All rows are timed in turn within
+each round, so a busy machine slows them alike; medians are printed.
 """
 
 import statistics
@@ -9,8 +10,9 @@ import sys
 import time
 
 import torch
+from torchmetrics.classification import MulticlassJaccardIndex
 
-from course_lib.metrics import ConfusionMatrix
+from course_lib.metrics import BoundaryF1, ConfusionMatrix
 
 CLASSES, MAPS, SIDE, BLOCK = 21, 64, 512, 16
 
@@ -40,6 +42,14 @@ def medians(functions: dict, rounds: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+def torchmetrics_miou(prediction, target, checked: bool) -> None:
+    """mIoU by torchmetrics, a map at a time; checked: with its own range checks, its default."""
+    metric = MulticlassJaccardIndex(CLASSES, ignore_index=255, validate_args=checked)
+    for p, t in zip(prediction, target, strict=True):
+        metric.update(p[None], t[None])
+    metric.compute()
+
+
 def main(rounds: int = 15) -> None:
     prediction, target = label_maps()
     small_prediction, small_target = prediction.to(torch.uint8), target.to(torch.uint8)
@@ -51,6 +61,14 @@ def main(rounds: int = 15) -> None:
             "ConfusionMatrix, int64": lambda: ConfusionMatrix(CLASSES).update(prediction, target),
         },
         rounds,
+    )
+    times |= medians(
+        {
+            "torchmetrics, no checks": lambda: torchmetrics_miou(prediction, target, False),
+            "torchmetrics, its default": lambda: torchmetrics_miou(prediction, target, True),
+            "BoundaryF1, 2 pixels": lambda: BoundaryF1(CLASSES, 2).update(prediction, target),
+        },
+        max(rounds // 5, 1),
     )
     bound = times["bincount of ready codes"]
     print(f"{MAPS} maps of {SIDE} x {SIDE}, {CLASSES} classes, {torch.get_num_threads()} threads, median of {rounds}")

@@ -16,7 +16,7 @@ from tiny import Blobs, same_state, tiny_net
 from torch import nn
 from torchvision.transforms import v2
 
-from course_lib.metrics import ConfusionMatrix
+from course_lib.metrics import BoundaryF1, ConfusionMatrix
 from course_lib.training import History, evaluate, fit, loop, one_cycle, predict, predict_logits, semantic_loss
 from course_lib.training.batches import Stream, batches
 from course_lib.training.guards import uninterrupted
@@ -385,6 +385,18 @@ def test_evaluate_counts_every_labeled_pixel_once():
     }
 
 
+def test_evaluate_adds_boundary_f1_and_an_interval_when_asked():
+    net, data = tiny_net(), Blobs(7, void=0.1)
+    plain, full = evaluate(net, data), evaluate(net, data, boundary=1, interval=True, batch_size=3)
+    assert full.keys() - plain.keys() == {"boundary_f1", "miou_interval"}
+    assert {key: full[key] for key in plain} == plain
+    assert full["boundary_f1"] == BoundaryF1(3, 1).update(predict(net, data.images), data.semantic).mean()
+    assert evaluate(net, data, boundary=2)["boundary_f1"] > full["boundary_f1"]
+    low, high = full["miou_interval"]
+    assert low < plain["miou"] < high
+    assert high - low < 0.3
+
+
 def test_evaluate_mistakes():
     with pytest.raises(ValueError, match="evaluate: dataset is empty"):
         evaluate(tiny_net(), [])
@@ -394,6 +406,10 @@ def test_evaluate_mistakes():
         evaluate(nn.Conv2d(3, 3, 1, stride=2), Blobs())
     with pytest.raises(ValueError, match='evaluate: targets must have "semantic", these have labels'):
         evaluate(tiny_net(), Changed(lambda x, t: (x, {"labels": torch.zeros(1)})))
+    with pytest.raises(ValueError, match="evaluate: interval needs at least two samples"):
+        evaluate(tiny_net(), Blobs(1), interval=True)
+    with pytest.raises(ValueError, match="BoundaryF1: tolerance must be 0 or more"):
+        evaluate(tiny_net(), Blobs(2), boundary=-1)
 
 
 def test_predict_one_image_and_a_batch():
@@ -453,7 +469,8 @@ except ValueError as error:
 print("RESULT" + json.dumps({
     "loss": history.loss, "metrics": history.metrics, "writes": writes, "complaint": complaint,
     "weights": torch.cat([p.flatten() for p in net.parameters()]).tolist(),
-    "single": evaluate(net, Blobs(1), device="cpu")["pixels"],
+    "single": evaluate(net, Blobs(1), device="cpu", boundary=1)["pixels"],
+    "full": evaluate(net, Blobs(7, seed=1), device="cpu", boundary=1, interval=True),
 }))
 """
 
@@ -510,6 +527,18 @@ def test_two_processes_evaluate_every_sample_once(two_processes):
     assert (
         first["single"] == second["single"] == (Blobs(1).semantic != 255).sum()
     )  # one of the two had no sample at all
+
+
+def test_two_processes_agree_on_boundaries_and_intervals(two_processes):
+    (first, second), _, _ = two_processes
+    net = tiny_net(seed=0, norm=False)
+    quiet_fit(net, Blobs(10, void=0), steps=6, lr=0.02, val=Blobs(7, seed=1), eval_every=3)
+    alone = evaluate(net, Blobs(7, seed=1), boundary=1, interval=True)
+    assert first["full"] == second["full"]
+    assert first["full"]["boundary_f1"] == pytest.approx(alone["boundary_f1"], abs=0.02)
+    assert first["full"]["miou_interval"] == pytest.approx(
+        alone["miou_interval"], abs=0.02
+    )  # drawn in the order of the set
 
 
 def test_only_the_main_process_writes_and_draws(two_processes):

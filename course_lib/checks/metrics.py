@@ -1,9 +1,12 @@
 """The questions of exercise 04: the confusion matrix and mIoU here; sets of pictures, boundaries and rankings in `metrics_*`."""
 
+import re
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.checks.compare import difference
 from course_lib.checks.core import Question
 from course_lib.checks.dilated_networks import explained
 from course_lib.checks.metrics_boundary import boundary_f1_properties
@@ -129,9 +132,15 @@ MATRIX_MISTAKES = {
 def _matrix_words(failed) -> str:
     """Why a matrix is not the wanted one, where no mistake fits it."""
     given, got, want = failed.given, failed.got, failed.want
-    if want is None:
+    if want is None and "target" in (given or {}):
         if "negative" in failed.why:
-            return f"{failed.why} (a code became negative: it did not fit into {given['target'].dtype}; use int64)"
+            dtype = given["target"].dtype
+            if dtype == torch.int64:
+                return f"{failed.why} (these maps are not flat: `flatten()` them; picking pixels with a mask does so as well)"
+            return f"{failed.why} (a code became negative: it did not fit into {dtype}; use int64)"
+        length = re.search(r"for input of size (\d+)", failed.why)
+        if length and int(length[1]) < given["num_classes"] ** 2:
+            return f"{failed.why} (`bincount` ends at the largest code that occurs: tell it the `minlength`)"
         if (given["target"] == VOID).any():
             return f"{failed.why} (this target has void pixels, 255: leave them out before you count)"
         return failed.why
@@ -154,13 +163,16 @@ def confusion_matrix_properties(student, rng):
         "num_classes": 3,
     }
     yield claim(
-        "one map: rows are the truth, columns the prediction", by_hand, case(4, 5, 9), case(7, 11, 6, absent=(0, 3, 6))
+        "one map: rows are the truth, columns the prediction",
+        by_hand,
+        case(4, 5, 9),
+        case(7, 11, 6, truth=(1, 2, 4, 5)),
     )
     yield claim(
         "void pixels of the target count nowhere",
         case(3, 3, 4, void=0.3),
         case(5, 7, 11, void=0.4),
-        case(6, 9, 5, void=0.2, absent=(0, 5)),
+        case(6, 9, 5, void=0.2, truth=(1, 2, 3, 4)),
     )
     yield claim(
         "in void anything may be predicted, even 255; all may be void",
@@ -168,9 +180,7 @@ def confusion_matrix_properties(student, rng):
         case(12, 8, 13, void=0.4, wild=True),
         case(4, 3, 5, void=1.0, wild=True),
     )
-    yield claim(
-        "a batch gives one matrix", case(3, 2, 3, 4), case(5, 3, 7, 11, void=0.2), case(2, 4, 1, 9, absent=(1,))
-    )
+    yield claim("a batch gives one matrix", case(3, 2, 3, 4), case(5, 3, 7, 11, void=0.2), case(2, 4, 1, 9, truth=(0,)))
     u8, i16, i32, i64 = torch.uint8, torch.int16, torch.int32, torch.int64
     yield claim(
         "maps of any integer dtype, 19 to 200 classes",
@@ -335,13 +345,22 @@ def mean_iou_properties(student, rng):
     ious, mious = (item_of(student, place, "(iou, miou)") for place in (0, 1))
     hallucinated = torch.tensor([[9, 1, 0], [0, 0, 0], [0, 0, 0]])
 
+    def why(failed):
+        """A mean of wrong IoUs is no mistake of its own."""
+        if isinstance(failed.want, float):
+            own = ious(**failed.given)
+            if difference(own, _ious(failed.given["counts"])):
+                return f"{failed.why}: your IoUs of this matrix are not right yet, so their mean cannot be"
+        return failed.why
+
     def claim(text, answer, reference, mistakes, *cases):
         given = [{"counts": counts, "over": over} for counts, over in cases]
-        return explained(text, answer, given, reference, mistakes, lambda failed: failed.why)
+        return explained(text, answer, given, reference, mistakes, why)
 
     def some(over):
-        kinds = [(4, (), ()), (5, (1,), ()), (6, (0, 4), (2,)), (5, (2,), (1, 3)), (3, (), (2,))]
-        return [(hallucinated, over), *((random_counts(rng, *kind), over) for kind in kinds)]
+        kinds = [{}, dict(absent=(1,)), dict(absent=(0, 4), hallucinated=(2,)), dict(hallucinated=(1, 3), missed=(0,))]
+        kinds += [dict(missed=(2,)), dict(absent=(3,), missed=(1, 2))]
+        return [(hallucinated, over), *((random_counts(rng, 5 + i % 2, **kind), over) for i, kind in enumerate(kinds))]
 
     yield claim(
         "the IoU of every class, from counts of any size",
@@ -358,7 +377,7 @@ def mean_iou_properties(student, rng):
         lambda counts, over: _ious(counts),
         IOU_MISTAKES,
         (hallucinated, "truth"),
-        (random_counts(rng, 6, (0, 4), (2,)), "all"),
+        (random_counts(rng, 6, (0, 4), (2,), (1,)), "all"),
         (random_counts(rng, 5, (1,), (3,)), "union"),
     )
     for over, words in (

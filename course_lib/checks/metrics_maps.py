@@ -23,17 +23,25 @@ def matrix(prediction, target, num_classes: int) -> np.ndarray:
 
 
 def label_maps(
-    rng, num_classes: int, *shape: int, void=0.0, wild=False, wrong=0.4, absent=(), dtypes=(torch.int64, torch.int64)
+    rng,
+    num_classes: int,
+    *shape: int,
+    void=0.0,
+    wild=False,
+    wrong=0.4,
+    truth=None,
+    guess=None,
+    dtypes=(torch.int64,) * 2,
 ) -> dict:
-    """A case: prediction and target, whose labels differ in about the share `wrong` of the pixels.
+    """A case: prediction and target, whose labels differ in at most about the share `wrong` of the pixels.
 
-    absent: classes that do not occur in the truth. void: the share of void pixels; wild: anything is predicted there, else a
-    class. dtypes: of prediction and target.
+    truth, guess: the classes that occur in the target, and those that wrong pixels are called; all of them unless told
+    otherwise. void: the share of void pixels; wild: anything is predicted there, else a class. dtypes: of prediction and target.
     """
-    present = [label for label in range(num_classes) if label not in absent]
-    target = rng.choice(present, shape)
-    target.flat[0] = present[-1]  # the last class occurs, where it may
-    prediction = np.where(rng.random(shape) < wrong, rng.integers(0, num_classes, shape), target)
+    truth, guess = (range(num_classes) if classes is None else classes for classes in (truth, guess))
+    target = rng.choice(truth, shape)
+    target.flat[0] = truth[-1]  # the last class occurs, where it may
+    prediction = np.where(rng.random(shape) < wrong, rng.choice(guess, shape), target)
     unlabeled = rng.random(shape) < void
     if void:
         unlabeled.flat[-1] = True
@@ -47,16 +55,19 @@ def label_maps(
     }
 
 
-def random_counts(rng, num_classes: int, absent=(), hallucinated=()) -> Tensor:
-    """A confusion matrix in which some classes occur nowhere, and some only in the prediction; int64 (num_classes, num_classes)."""
+def random_counts(rng, num_classes: int, absent=(), hallucinated=(), missed=()) -> Tensor:
+    """A confusion matrix, int64 (num_classes, num_classes).
+
+    absent: classes that occur nowhere; hallucinated: only in the prediction; missed: only in the truth.
+    """
     counts = rng.integers(1, 40, (num_classes, num_classes)) + np.diag(rng.integers(0, 200, num_classes))
     counts[[*absent, *hallucinated]] = 0
-    counts[:, list(absent)] = 0
+    counts[:, [*absent, *missed]] = 0
     return as_tensor(counts)
 
 
-def item_of(student, place: int, named: str):
-    """The answer's item `place` alone; Failed where it does not return a tuple of as many items as `named` has."""
+def item_of(student, place: int | slice, named: str):
+    """The answer's item `place` alone, or several; Failed where it does not return a tuple of as many items as `named` has."""
     size = named.count(",") + 1
 
     def item(**case):

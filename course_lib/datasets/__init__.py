@@ -6,6 +6,7 @@
 from . import fetch
 from .camvid import CamVid
 from .cells import Cells
+from .elastic import Elastic, displacement_field, folded
 from .isbi2012 import ISBI2012
 from .photographs import Photographs
 from .real import available, data_root, real_or_generated
@@ -18,12 +19,15 @@ __all__ = [
     "VOID",
     "CamVid",
     "Cells",
+    "Elastic",
     "Photographs",
     "Scenes",
     "available",
     "collate",
     "data_root",
+    "displacement_field",
     "fetch",
+    "folded",
     "real_or_generated",
     "sample",
     "settle",

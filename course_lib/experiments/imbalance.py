@@ -7,6 +7,7 @@ the threshold that was best on the validation scans, and by what its probabiliti
 
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,9 +22,9 @@ from course_lib.datasets.generated import Generated, Picture
 from course_lib.models import UNet
 from course_lib.training import fit, predict_logits
 
-SIZE, STEPS, LR, SEEDS = 64, 150, 4e-3, 5
+SIZE, STEPS, BATCH, LR, SEEDS = 64, 160, 8, 2e-2, 3
 TISSUE, LESION = range(2)
-CORRECTED = "the same, odds divided by the weights"
+CORRECTED = "the same, odds corrected"
 BINS = 10  # of equal width in probability, for the reliability curve
 ODDS = torch.linspace(-9, 9, 361)  # logits of the thresholds that are tried on the validation set
 
@@ -60,28 +61,37 @@ def draw(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 
 def scans() -> tuple[Lesions, Lesions, Lesions]:
-    """300 scans to learn from, 150 on which thresholds are chosen, 300 to judge by."""
-    return Lesions(300, seed=0), Lesions(150, seed=1), Lesions(300, seed=2)
+    """300 scans to learn from, 100 on which thresholds are chosen, 200 to judge by."""
+    return Lesions(300, seed=0), Lesions(100, seed=1), Lesions(200, seed=2)
 
 
-def arms(train: Lesions) -> dict[str, tuple[Callable[[Tensor, Tensor], Tensor], int]]:
-    """name -> (loss of logits and labels, steps). The last four are controls: is it the loss, or its scale, or the training time?"""
+class Arm(NamedTuple):
+    """loss(logits, target) -> scalar, and how long and how fast to train with it."""
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    steps: int = STEPS
+    lr: float = LR
+
+
+def arms(train: Lesions) -> dict[str, Arm]:
+    """The arms by name. The last five are controls: is it the loss, or its scale, or how far the training went?"""
     balanced = weights(train)
     weighted = lambda weight: lambda x, t: losses.cross_entropy(x, t, weight=weight)  # noqa: E731
     ce, dice = losses.cross_entropy, losses.dice_loss
     return {
-        "cross-entropy": (ce, STEPS),
-        "inverse-frequency CE": (weighted(balanced), STEPS),
-        "square root of it": (weighted(balanced.sqrt()), STEPS),
-        "focal, gamma 2": (losses.focal_loss, STEPS),
-        "OHEM": (losses.ohem_loss, STEPS),
-        "Tversky .3 .7": (losses.tversky_loss, STEPS),
-        "Dice": (dice, STEPS),
-        "CE + Dice": (losses.ce_dice_loss, STEPS),
-        "10 x cross-entropy": (lambda x, t: 10 * ce(x, t), STEPS),
-        "cross-entropy, 4 x steps": (ce, 4 * STEPS),
-        "inverse-frequency CE, 4 x steps": (weighted(balanced), 4 * STEPS),
-        "Dice, 4 x steps": (dice, 4 * STEPS),
+        "cross-entropy": Arm(ce),
+        "inverse-frequency CE": Arm(weighted(balanced)),
+        "square-root CE": Arm(weighted(balanced.sqrt())),
+        "focal, gamma 2": Arm(losses.focal_loss),
+        "OHEM": Arm(losses.ohem_loss),
+        "Tversky .3 .7": Arm(losses.tversky_loss),
+        "Dice": Arm(dice),
+        "CE + Dice": Arm(losses.ce_dice_loss),
+        "10 × cross-entropy": Arm(lambda x, t: 10 * ce(x, t)),
+        "cross-entropy, rate / 5": Arm(ce, lr=LR / 5),
+        "Dice, rate / 5": Arm(dice, lr=LR / 5),
+        "cross-entropy, 3 × steps": Arm(ce, steps=3 * STEPS),
+        "Dice, 3 × steps": Arm(dice, steps=3 * STEPS),
     }
 
 
@@ -96,11 +106,11 @@ def build(seed: int) -> UNet:
     return UNet(num_classes=2, width=8, depth=2)
 
 
-def trained(loss: Callable[[Tensor, Tensor], Tensor], steps: int, seed: int, train: Lesions) -> UNet:
-    """`build(seed)` after `steps` steps with the loss."""
+def trained(arm: Arm, seed: int, train: Lesions) -> UNet:
+    """`build(seed)` after the arm's training."""
     model = build(seed)
-    loss_fn = lambda model, batch: loss(model(batch[0]), batch[1]["semantic"])  # noqa: E731
-    fit(model, train, loss_fn, steps=steps, lr=LR, seed=seed, progress=False)
+    loss_fn = lambda model, batch: arm.loss(model(batch[0]), batch[1]["semantic"])  # noqa: E731
+    fit(model, train, loss_fn, steps=arm.steps, batch_size=BATCH, lr=arm.lr, seed=seed, progress=False)
     return model
 
 
@@ -162,11 +172,16 @@ def figures(margin: Tensor, truth: Tensor, cut: float) -> dict:
     }
 
 
-def judged(model: nn.Module, val: Lesions, test: Lesions, shift: float = 0.0) -> dict:
-    """`figures` on the test scans with the threshold from the validation scans. shift: added to every margin first."""
-    cut = best_cut(margins(model, val)[0] + shift, margins(model, val)[1])
-    found, truth = margins(model, test)
-    return figures(found + shift, truth, cut)
+def judged(model: nn.Module, val: Lesions, test: Lesions) -> dict:
+    """`figures` on the test scans with the threshold from the validation scans."""
+    return figures(*margins(model, test), best_cut(*margins(model, val)))
+
+
+def corrected(model: nn.Module, balanced: Tensor, val: Lesions, test: Lesions) -> dict:
+    """The same for a network trained with class weights, after its odds are divided by their ratio."""
+    shift = float((balanced[TISSUE] / balanced[LESION]).log())
+    (tuning, tuning_truth), (found, truth) = margins(model, val), margins(model, test)
+    return figures(found + shift, truth, best_cut(tuning + shift, tuning_truth))
 
 
 def record(seed: int, seconds: float, values: dict) -> dict:
@@ -177,17 +192,15 @@ def record(seed: int, seconds: float, values: dict) -> dict:
 
 
 def runs(train: Lesions, val: Lesions, test: Lesions) -> Iterator[tuple[str, dict]]:
-    """(arm, record) of every run, seed by seed."""
-    balanced = weights(train)
-    for seed in range(SEEDS):
-        for arm, (loss, steps) in arms(train).items():
+    """(arm, record) of every run, arm by arm; the corrected one follows the weighted one that it is made of."""
+    for name, arm in arms(train).items():
+        for seed in range(SEEDS):
             start = time.process_time()
-            model = trained(loss, steps, seed, train)
+            model = trained(arm, seed, train)
             seconds = round(time.process_time() - start, 1)
-            yield arm, record(seed, seconds, judged(model, val, test))
-            if arm == "inverse-frequency CE":
-                shift = float((balanced[TISSUE] / balanced[LESION]).log())
-                yield CORRECTED, record(seed, seconds, judged(model, val, test, shift))
+            yield name, record(seed, seconds, judged(model, val, test))
+            if name == "inverse-frequency CE":
+                yield CORRECTED, record(seed, seconds, corrected(model, weights(train), val, test))
 
 
 def constant(probability: float, test: Lesions) -> dict:

@@ -9,19 +9,21 @@ import itertools
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from course_lib import datasets, losses
+from course_lib import losses, metrics
 from course_lib.experiments import classical_cells
 from course_lib.experiments.classical_cells import Pictures
 from course_lib.models import UNet
 from course_lib.training import fit, predict_logits
 
-STEPS, BATCH = 120, 4
+SEEDS, STEPS, BATCH = 3, 120, 4
 COUNTS = {"train": 30, "val": 30, "test": 60}
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+FEW_THRESHOLDS = (0.3, 0.5, 0.7, 0.9)  # beside a watershed
 DEPTHS = (0.25, 0.5, 1.0, 2.0)  # pixels that a top of the distance map must stand out by
 BLUR = 1.0  # pixels, of the distance map
 FLIPS = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomVerticalFlip()])
@@ -54,7 +56,7 @@ def pixel_weights(kind: str, data: Pictures) -> list[np.ndarray]:
 def near_background(ids: np.ndarray) -> np.ndarray:
     """(H, W) bool: background with a nucleus within two pixels."""
     inside = torch.from_numpy(ids > 0)[None].float()
-    near = torch.nn.functional.max_pool2d(inside, 5, stride=1, padding=2)[0] > 0
+    near = F.max_pool2d(inside, 5, stride=1, padding=2)[0] > 0
     return near.numpy() & (ids == 0)
 
 
@@ -75,13 +77,16 @@ class Nuclei(torch.utils.data.Dataset):
 
 
 def loss(model: nn.Module, batch) -> torch.Tensor:
-    """Cross-entropy weighted pixel by pixel; for a net with deep supervision the mean over its outputs, weights 1, 1/2, 1/4."""
+    """Cross-entropy weighted pixel by pixel; a net with deep supervision adds its coarser outputs, unweighted, as 1/2 and 1/4."""
     images, targets = batch
+    semantic, weight = targets["semantic"], targets["weight"]
     outputs = model(images)
-    if isinstance(outputs, list):
-        shares = [0.5**k for k in range(len(outputs))]
-        return losses.deep_supervision_loss(losses.cross_entropy, outputs, targets["semantic"], shares)
-    return losses.cross_entropy(outputs, targets["semantic"], pixel_weight=targets["weight"])
+    if not isinstance(outputs, list):
+        return losses.cross_entropy(outputs, semantic, pixel_weight=weight)
+    shares = [0.5**k for k in range(1, len(outputs))]
+    coarser = losses.deep_supervision_loss(losses.cross_entropy, outputs[1:], semantic, shares)
+    finest = losses.cross_entropy(outputs[0], semantic, pixel_weight=weight)
+    return (finest + sum(shares) * coarser) / (1 + sum(shares))
 
 
 def build(seed: int, width: int = 8, **options) -> UNet:
@@ -90,7 +95,9 @@ def build(seed: int, width: int = 8, **options) -> UNet:
     return UNet(3, 2, width=width, depth=3, **options)
 
 
-def train(model: UNet, data: Pictures, seed: int, *, weights: str = "equal", transform=FLIPS, steps: int = STEPS) -> UNet:
+def train(
+    model: UNet, data: Pictures, seed: int, *, weights: str = "equal", transform=FLIPS, steps: int = STEPS
+) -> UNet:
     """Train `model` on the best device; it comes back on the CPU."""
     dataset = Nuclei(data, pixel_weights(weights, data), transform)
     fit(model, dataset, loss, steps=steps, batch_size=BATCH, seed=seed, progress=False)
@@ -111,12 +118,30 @@ def objects(probability: np.ndarray, threshold: float, depth: float | None = Non
     return classical_cells.split("distance watershed", mask, (BLUR, depth), None)
 
 
-def choose(maps: list, ids: list, *, thresholds=THRESHOLDS, watershed: bool = False) -> tuple[float, float | None]:
+def choose(maps: list, ids: list, *, watershed: bool = False) -> tuple[float, float | None]:
     """The (threshold, depth) with the best object F1 on these pictures; depth None without the watershed."""
-    pairs = list(itertools.product(thresholds, DEPTHS if watershed else (None,)))
-    return max(pairs, key=lambda pair: measure(maps, ids, *pair)["f1"])
+    pairs = itertools.product(FEW_THRESHOLDS, DEPTHS) if watershed else itertools.product(THRESHOLDS, (None,))
+    return max(pairs, key=lambda pair: object_f1(maps, ids, *pair))
+
+
+def object_f1(maps: list, ids: list, threshold: float, depth: float | None = None) -> float:
+    """Object F1 over all pictures."""
+    return metrics.object_f1([objects(m, threshold, depth) for m in maps], ids)
 
 
 def measure(maps: list, ids: list, threshold: float, depth: float | None = None) -> dict[str, float]:
-    """Object F1, foreground IoU and the share of merged nuclei over all pictures; see `classical_cells.score`."""
-    return classical_cells.score([objects(m, threshold, depth) for m in maps], ids)
+    """What `classical_cells.score` gives: object F1, foreground IoU, share of merged nuclei ...; boundary F1 besides.
+
+    boundary: F1 of the foreground's contours within one pixel, mean over the pictures.
+    """
+    found = [objects(m, threshold, depth) for m in maps]
+    contours = [
+        metrics.boundary_f1(torch.from_numpy(f > 0), torch.from_numpy(i > 0), tolerance=1.0)
+        for f, i in zip(found, ids, strict=True)
+    ]
+    return classical_cells.score(found, ids) | {"boundary": float(np.mean(contours))}
+
+
+def rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Four decimals, as the results file keeps them."""
+    return {key: round(value, 4) for key, value in figures.items()}

@@ -88,8 +88,12 @@ class BoundaryF1:
             if bad.numel():
                 rule = f"0..{self.num_classes - 1}" + (f" or void {self.void}" if name == "target" else "")
                 raise ValueError(f"BoundaryF1: {name} label {int(bad[0])} is not {rule}")
-        added = [self._count(prediction, target, valid, first) for first in range(0, self.num_classes, BITS)]
-        self.counts = self.counts.to(target.device) + torch.cat(added, 1)
+        size = target.shape[-2:]
+        for one in zip(
+            *(x.reshape(-1, *size) for x in (prediction, target, valid)), strict=True
+        ):  # a map stays in the cache
+            added = [self._count(*one, first) for first in range(0, self.num_classes, BITS)]
+            self.counts = self.counts.to(target.device) + torch.cat(added, 1)
         return self
 
     def merge(self, other: "BoundaryF1") -> "BoundaryF1":
@@ -116,9 +120,8 @@ class BoundaryF1:
             inside = valid & (labels >= first) & (labels < first + n)
             return torch.where(inside, torch.ones_like(labels) << (labels - first).clamp(0, n - 1), 0)
 
-        bits = torch.arange(n, device=target.device)
-        found = _matches(coded(prediction), coded(target), self.tolerance)
-        return torch.stack([((codes[codes != 0][:, None] >> bits) & 1).sum(0) for codes in found])
+        found = [codes[codes != 0] for codes in _matches(coded(prediction), coded(target), self.tolerance)]
+        return torch.stack([torch.stack([(codes >> bit & 1).sum() for bit in range(n)]) for codes in found])
 
     @staticmethod
     def _labels(name: str, labels) -> Tensor:

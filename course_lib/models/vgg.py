@@ -7,6 +7,8 @@ paper has none. An adaptive average pooling to 7x7, which the paper lacks, lets 
 Modules carry torchvision's names, so its weights load without a key map.
 """
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -83,7 +85,7 @@ class VGG(nn.Module):
 def convolutions(channels: list[int], batch_norm: bool) -> list[nn.Module]:
     """3x3 convolutions through this sequence of channels, each with bias, padding 1, perhaps batch normalization, and ReLU."""
     layers = []
-    for inputs, outputs in zip(channels, channels[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(channels):
         conv = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
         nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(conv.bias)

@@ -19,6 +19,7 @@ from .receptive_field import Field, Layer, effective_size, field_box, input_grad
 from .regions import connected_components
 from .rle import rle_decode, rle_encode
 from .spectrum import period_energy
+from .tiling import mirrored, overlap_tile
 from .transposed import conv_transpose2d_scatter, convolution_matrix, coverage, insert_zeros
 from .upsampling import bilinear_kernel, bilinear_weight, icnr_
 from .watershed import peaks, split_touching, watershed
@@ -56,7 +57,9 @@ __all__ = [
     "masks_from_panoptic",
     "max_flow",
     "mean_shift",
+    "mirrored",
     "normalized_cut",
+    "overlap_tile",
     "panoptic_from_masks",
     "panoptic_to_rgb",
     "peaks",

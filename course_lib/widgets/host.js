@@ -46,15 +46,16 @@ function update(model, changes) {
   model.save_changes();
 }
 
-/** A labelled slider bound to a whole-number trait; .refresh() shows the model's value. */
-function slider(model, name, label, min, max) {
-  const range = h("input", { type: "range", min, max, step: 1, "data-trait": name, "aria-label": label });
+/** A labelled slider bound to a number; .refresh() shows the model's value, in the words of `say` if they are given. */
+function slider(model, name, label, min, max, step = 1, say = null) {
+  const range = h("input", { type: "range", min, max, step, "data-trait": name, "aria-label": label });
   const value = h("output", { "aria-hidden": true });
   range.addEventListener("input", () => update(model, { [name]: Number(range.value) }));
   const node = h("label", { class: "cw-slider" }, h("span", {}, label), range, value);
   node.refresh = () => {
     range.value = model.get(name);
-    value.textContent = model.get(name);
+    value.textContent = say ? say(model.get(name)) : model.get(name);
+    if (say) range.setAttribute("aria-valuetext", value.textContent);
   };
   return node;
 }

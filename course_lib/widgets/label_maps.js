@@ -29,6 +29,21 @@ export function unpack(text, count) {
   return values;
 }
 
+/** The inverse of `unpack`, as Python's `pack`. */
+export function pack(values) {
+  const bytes = [];
+  const put = (number) => {
+    for (; number > 127; number >>>= 7) bytes.push((number & 127) | 128);
+    bytes.push(number);
+  };
+  for (let at = 0, end = 0; at < values.length; at = end) {
+    while (end < values.length && values[end] === values[at]) end++;
+    put(values[at]);
+    put(end - at);
+  }
+  return btoa(String.fromCharCode(...bytes));
+}
+
 /**
  * An SVG path, in pixel units, along the edges between neighbors i and j where differ(i, j) holds; j is -1 beyond the picture,
  * where edges are drawn only with `rim`.

@@ -82,15 +82,8 @@ function trail(right, now, total) {
 
 /** A slider in steps of a quarter of a pixel. */
 function fine(model, name, label, min, max) {
-  const node = slider(model, name, label, min, max);
-  const [range, value] = [node.querySelector("input"), node.querySelector("output")];
-  range.step = STEP;
+  const node = slider(model, name, label, min, max, STEP, (value) => `${format(value)} px`);
   node.classList.add("cw-fine");
-  node.refresh = () => {
-    range.value = model.get(name);
-    value.textContent = `${format(model.get(name))} px`;
-    range.setAttribute("aria-valuetext", value.textContent);
-  };
   return node;
 }
 

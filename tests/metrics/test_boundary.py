@@ -279,9 +279,9 @@ def test_bad_masks_get_one_sentence(function, prediction, target, kind, message)
 
 
 def test_other_bad_arguments_of_the_functions():
-    with pytest.raises(TypeError, match="^boundary: mask must be bool, not float32"):
+    with pytest.raises(TypeError, match=r"^boundary: mask must be bool, not float32"):
         boundary(torch.zeros(4, 5))
-    with pytest.raises(ValueError, match="^boundary_f1: tolerance must be 0 or more pixels .*, not -1"):
+    with pytest.raises(ValueError, match=r"^boundary_f1: tolerance must be 0 or more pixels .*, not -1"):
         boundary_f1(BOOL, BOOL, -1)
     with pytest.raises(ValueError, match=r"^boundary_f1: void \(4, 4\) must have the masks' shape \(4, 5\)"):
         boundary_f1(BOOL, BOOL, void=BOOL[:, :4])
@@ -309,7 +309,7 @@ def test_bad_label_maps_get_one_sentence_and_count_nothing(prediction, target, k
 
 
 def test_other_bad_arguments_of_the_class():
-    with pytest.raises(ValueError, match="num_classes must be 1..255, not 0"):
+    with pytest.raises(ValueError, match=r"num_classes must be 1..255, not 0"):
         BoundaryF1(0)
     with pytest.raises(ValueError, match=r"void must be 3..255"):
         BoundaryF1(3, void=2)

@@ -107,7 +107,7 @@ def test_three_conventions_of_miou():
     assert matrix.miou() == matrix.miou(over="union") == pytest.approx(0.45)
     assert matrix.miou(over="truth") == pytest.approx(0.9)
     assert matrix.miou(over="all") == pytest.approx(0.3)
-    with pytest.raises(ValueError, match='over must be "union", "truth" or "all", not .present'):
+    with pytest.raises(ValueError, match=r'over must be "union", "truth" or "all", not .present'):
         matrix.miou(over="present")
 
 

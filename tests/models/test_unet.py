@@ -88,7 +88,7 @@ def test_bad_images_get_one_sentence(model, images, message):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: UNet(up="nearest"), 'UNet: up must be "transposed" or "bilinear", not \'nearest\''),
+        (lambda: UNet(up="nearest"), 'UNet: up must be "transposed", "bilinear" or "mmseg", not \'nearest\''),
         (lambda: UNet(depth=0), "UNet: depth must be at least 1, not 0"),
         (lambda: UNet(num_classes=0), "UNet: num_classes must be at least 1, not 0"),
         (
@@ -96,7 +96,7 @@ def test_bad_images_get_one_sentence(model, images, message):
             "ResNet: name must be one of resnet18, resnet34, resnet50, resnet101, not 'resnet51'",
         ),
         (lambda: ResNet("resnet18", output_stride=4), "ResNet: output_stride must be 32, 16 or 8, not 4"),
-        (lambda: UNet(width=2).load({}, source="timm"), "UNet: source must be \"milesial\", not 'timm'"),
+        (lambda: UNet(width=2).load({}, source="timm"), 'UNet: source must be "milesial" or "mmseg", not \'timm\''),
         (
             lambda: ResNet("resnet18", width=2).load({}, source="timm"),
             "ResNet: source must be \"torchvision\", not 'timm'",

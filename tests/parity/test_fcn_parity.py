@@ -92,14 +92,6 @@ def test_equals_the_released_layout(variant, size):
     torch.testing.assert_close(net(images), expected, rtol=0, atol=1e-9)
 
 
-@torch.no_grad()
-def test_vgg_at_its_full_width():
-    state = random_state("8s", width=64, head=48, classes=3)
-    net = FCN(3, "8s", head_width=48).double().eval().load(state)
-    images = torch.randn(1, 3, 9, 14, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(net(images), reference(state, images, "8s"), rtol=0, atol=1e-9)
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_skip_matters_in_the_reference_and_gradients_agree(variant):
     state = random_state(variant, width=4, head=8, classes=3)

@@ -1,0 +1,457 @@
+# %% [markdown] tags=["title"]
+# # 04 · Metrics
+# **What does "a good mask" mean to the reader?**
+
+# %% [markdown] tags=["card"]
+# | | |
+# |---|---|
+# | **Question** | Two answers to one picture, both wrong somewhere. Which is better, and who decides? |
+# | **Time** | 85 minutes of reading, 1 minute of running |
+# | **Prerequisites** | lessons 00 to 03 |
+# | **You will be able to** | compute accuracy, IoU, Dice and boundary scores by hand and over a whole set; say for each what it cannot see; name the convention behind an mIoU; put an interval around a score; choose a metric by what an error costs |
+
+# %%
+import itertools
+
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from scipy import ndimage
+from torch.testing import assert_close
+
+from course_lib import evidence, metrics, ops, plots, widgets
+from course_lib.experiments import metric_rankings as ranks
+
+torch.manual_seed(0);
+
+# %% [markdown]
+# ## 1 · Which answer is better?
+# Two answers to one picture. No network made them: we took the truth and spoiled it, each time in another way.
+
+# %%
+train, val = ranks.scenes()
+truths = ranks.truth(val)                                    # (100, 96, 96)
+answers = ranks.simple(train, val)                           # name -> (100, 96, 96)
+a_name, b_name = "truth moved by 1 pixel", "truth without persons"
+image, truth = val[5][0], truths[5]
+a, b = answers[a_name][5], answers[b_name][5]
+maps = [plots.overlay_rgb(image, m, val.colors, 0.7, 300) for m in (truth, a, b)]
+lost = int((truth == val.classes.index("person")).sum())
+plots.show(
+    plots.side_by_side(maps, ["truth", "answer A", "answer B"]),
+    alt="A street scene in the colors of its classes, three times: the truth; answer A, "
+    f"which looks the same; and answer B, in which {lost} pixels of persons are gone.",
+)
+
+# %% [markdown] tags=["predict"]
+# Answer A is the truth, one pixel lower and to the right. You hardly see it. In answer B every person is gone, painted over with what is next to them.
+#
+# **Predict.** Which of the two has the higher pixel accuracy? And about how high are they?
+
+# %%
+right = {"A": (a == truth).float().mean(), "B": (b == truth).float().mean()}
+print({name: f"{share:.3f}" for name, share in right.items()})
+assert right["B"] > right["A"] + 0.05
+
+# %% [markdown] tags=["build"]
+# A has 0.899, B has 0.987. By pixel accuracy, an answer without any person is far better than one that nobody can tell from the truth.
+#
+# Accuracy did nothing wrong. It did what it says: every wrong pixel costs the same, wherever it lies. A metric is a decision about which errors count, and how much. This lesson takes the common ones apart, so that you make that decision and not the first function you find.
+#
+# ## 2 · Four numbers
+# Take one class, say *person*. Each pixel is in one of four heaps:
+#
+# | | predicted: person | predicted: not |
+# |---|---|---|
+# | **truly person** | true positive, **TP** | false negative, **FN** (missed) |
+# | **truly not** | false positive, **FP** (invented) | true negative, **TN** |
+#
+# - accuracy = (TP + TN) / all pixels
+# - **precision** = TP / (TP + FP): of what you found, how much is right?
+# - **recall** = TP / (TP + FN): of what is there, how much did you find?
+# - IoU = TP / (TP + FP + FN)
+# - **Dice** = 2 TP / (2 TP + FP + FN), also called F1: the harmonic mean of precision and recall
+#
+# **Predict.** The mask below has 6 pixels; the prediction lies one pixel too far to the right. Which of the five change if the picture gets a margin of background, five pixels on each side, that the prediction gets right?
+
+# %%
+def heaps(prediction, truth):
+    """Bool masks of one shape -> TP, FP, FN, TN"""
+    pairs = ((1, 1), (1, 0), (0, 1), (0, 0))
+    return [int(((prediction == p) & (truth == t)).sum()) for p, t in pairs]
+
+
+mask = torch.zeros(4, 6, dtype=torch.bool)
+mask[0:3, 1:3] = True                                        # 3 rows, 2 columns
+found = mask.roll(1, dims=1)
+for margin in (0, 5):
+    tp, fp, fn, tn = heaps(F.pad(found, [margin] * 4), F.pad(mask, [margin] * 4))
+    accuracy, iou = (tp + tn) / (tp + fp + fn + tn), tp / (tp + fp + fn)
+    print(f"margin {margin}: TP {tp} FP {fp} FN {fn} TN {tn:3};", end=" ")
+    print(f"accuracy {accuracy:.3f}, IoU {iou:.3f}, Dice {2 * tp / (2 * tp + fp + fn):.3f}")
+assert (tp, fp, fn) == (3, 3, 3) and iou == 1 / 3 and accuracy > 0.9
+
+# %% [markdown]
+# Only the accuracy: it is the one of the five that knows TN. The rarer a class, the more TN there is to hide behind. A lesion on 1 % of the pixels, and an answer that never finds it has an accuracy of 99 %, with recall, IoU and Dice of 0.
+#
+# ## 3 · The confusion matrix
+# With many classes, count every pair: row = truth, column = prediction. Take 3 classes and one void pixel:
+
+# %%
+target = torch.tensor([[0, 0, 1, 1], [0, 2, 2, 255]])
+answer = torch.tensor([[0, 1, 1, 1], [0, 2, 0, 2]])
+matrix = torch.zeros(3, 3, dtype=torch.int64)
+for t, p in zip(target.flatten(), answer.flatten(), strict=True):
+    if t != 255:                                             # void counts nowhere
+        matrix[t, p] += 1
+print(matrix)
+by_hand = torch.tensor([[2, 1, 0], [0, 2, 0], [1, 0, 1]])
+assert_close(matrix, by_hand)
+
+# %% [markdown] tags=["prove"]
+# The four heaps of each class are in it. TP stands on the diagonal, FN is the rest of the *row*, FP the rest of the *column*. Class 0: TP 2, FN 1, FP 1, so IoU 2/4.
+#
+# A loop over pixels is slow. Give each pair (t, p) one number, t · classes + p, and count numbers:
+
+# %%
+def confusion(prediction, target, classes):
+    """Integer maps of one shape -> (classes, classes); row truth, column prediction"""
+    valid = target != 255
+    codes = target[valid].long() * classes + prediction[valid].long()
+    return codes.bincount(minlength=classes**2).view(classes, classes)
+
+
+def ious(matrix):
+    """(classes,) TP / (TP + FP + FN); NaN for a class that is nowhere"""
+    tp = matrix.diagonal().double()
+    return tp / (matrix.sum(0) + matrix.sum(1) - tp)
+
+
+assert_close(confusion(answer, target, 3), by_hand)
+unet = answers["the U-Net of lesson 00"]
+ready = metrics.ConfusionMatrix(9).update(unet, truths)
+assert_close(confusion(unet, truths, 9), ready.counts)
+assert_close(ious(ready.counts), ready.iou())
+print(f"the U-Net of lesson 00: mIoU {ready.miou():.3f}")
+
+# %% [markdown] tags=["break"]
+# `ConfusionMatrix` is what the course uses from here on. `update` adds pictures one after the other, so a set of any size fits in memory; `merge` adds two matrices, from two halves of a set or two machines.
+#
+# ### The line that fails in silence
+# Why `.long()`? Label maps are often stored as `uint8`, bytes from 0 to 255. **Predict.** With 21 classes, a pixel is truly 13 and predicted 13: a hit. Which code do *bytes* make of 13 · 21 + 13 = 286, and which row and column is that?
+
+# %%
+names = torch.tensor([0, 2, 5, 8, 11, 13, 16, 18, 20])       # our 9 classes, among 21
+t, p = names[truths].to(torch.uint8), names[unet].to(torch.uint8)
+code = int((t[t == 13] * 21 + p[t == 13]).mode().values)
+print(f"13, 13 is counted as code {code}: row {code // 21}, column {code % 21}")
+codes = (t * 21 + p).flatten().long()                        # too late
+broken = ious(codes.bincount(minlength=21**2).view(21, 21)).nanmean()
+sound = ious(confusion(p, t, 21)).nanmean()
+print(f"mIoU {broken:.3f} with bytes, {sound:.3f} without")
+assert broken < sound - 0.3 and code == 30
+
+# %% [markdown] tags=["predict"]
+# A byte keeps the remainder by 256: 286 becomes 30, a pixel of class 1 taken for class 9. No error, no warning, another number. With 15 classes or fewer all codes fit, so a test on a small example passes. Give a metric a perfect answer once: whatever is not 1 then is a bug.
+#
+# ## 4 · What accuracy hides, and what mIoU hides
+# You can read: "beware of mIoU, two dominant classes can pull it up while all others fail." **Predict.** 19 classes. Two of them are perfect and cover 80 % of the pixels. The other 17 are never found. How high are pixel accuracy and mIoU?
+
+# %%
+matrix = torch.zeros(19, 19, dtype=torch.int64)
+matrix[0, 0] = matrix[1, 1] = 680                            # two perfect classes
+for c in range(2, 19):
+    matrix[c, c + 1 if c < 18 else 2] = 20                   # each taken for the next
+two = metrics.ConfusionMatrix(19)
+two.counts = matrix
+for name in ("accuracy", "frequency_weighted_iou", "mean_accuracy", "miou"):
+    print(f"{name:23} {getattr(two, name)():.3f}")
+assert two.accuracy() == 0.8 and abs(two.miou() - 2 / 19) < 1e-9
+
+# %% [markdown]
+# It is the other way round. Two classes of 19 can give an mIoU of 2/19 = 0.105 and no more; it is *accuracy* that they pull up. So does **frequency-weighted IoU**, which weighs each class by its share of the true pixels. **Mean class accuracy** averages the recalls, and mIoU the IoUs; both let each class count once.
+#
+# Does mIoU then see what section 1 saw? All 100 scenes, A and B. Read the mean first, then the rows.
+
+# %%
+scores = {}
+for name in (a_name, b_name):
+    scores[name] = metrics.ConfusionMatrix(9).update(answers[name], truths)
+    print(f"{name}: mIoU {scores[name].miou():.3f}")
+for c, each in enumerate(zip(*(m.iou() for m in scores.values()), strict=True)):
+    print(f"   {val.classes[c]:9}", *(f"{value:.2f}" for value in each))
+person = val.classes.index("person")
+assert scores[b_name].miou() > scores[a_name].miou() + 0.05
+assert scores[b_name].iou()[person] == 0 < scores[a_name].iou()[person]
+
+# %% [markdown]
+# No. B has 0.882, A 0.767: even mIoU prefers the answer without persons. One class of nine cannot cost more than a ninth. The mean hides it; the *row* "person 0.00" does not. So a table of IoUs per class belongs to every mIoU.
+#
+# ## 5 · IoU and Dice
+# For one pair of masks they say the same: Dice = 2 IoU / (1 + IoU), a rising curve. Dice is the larger one, and equal at 0 and 1. A Dice of 0.90 is an IoU of 0.818; whoever compares two papers should know which one is printed.
+#
+# **Predict.** Since the curve rises, IoU and Dice agree on the order of two masks. Do *mean* IoU and *mean* Dice agree on the order of two networks?
+
+# %%
+first, second = torch.tensor([1.00, 0.40]), torch.tensor([0.70, 0.68])  # two classes
+dice = lambda iou: 2 * iou / (1 + iou)
+for name, iou in (("first", first), ("second", second)):
+    print(f"{name:6} mIoU {iou.mean():.3f}, mean Dice {dice(iou).mean():.3f}")
+assert first.mean() > second.mean() and dice(first).mean() < dice(second).mean()
+assert_close(dice(ready.iou()), ready.dice())
+assert abs(dice(0.818) - 0.90) < 1e-3
+
+# %% [markdown] tags=["predict"]
+# No. The curve is steep near 0 and flat near 1, so Dice rewards the second network for lifting its worst class more than the first for perfecting its best. Neither is right. Choose before you look at the results.
+#
+# ## 6 · mIoU is not mIoU
+# **Predict.** A picture of ten pixels, all of class 0. The prediction calls one of them class 1. There is a class 2 as well, which is nowhere. What is the mIoU? You may find three answers.
+
+# %%
+flat, wrong = torch.zeros(10, dtype=torch.int64), torch.tensor([0] * 9 + [1])
+tiny = metrics.ConfusionMatrix(3).update(wrong, flat)
+for over in ("truth", "union", "all"):
+    print(f"over {over:6} {tiny.miou(over=over):.2f}")
+assert_close(torch.tensor(tiny.miou(over="truth")), torch.tensor(0.9))
+
+# %% [markdown]
+# - **truth**, 0.90: the mean over classes that occur in the truth. An invented class costs only what it takes away from others.
+# - **union**, 0.45: over classes that occur in the truth or in the prediction. Class 1 counts as 0. The official Cityscapes script does this, and so does this course.
+# - **all**, 0.30: over all three; a class that is nowhere counts as 0, so even a perfect answer cannot reach 1.
+#
+# On a large set, where every class occurs, the three agree. On single pictures they do not, which leads to the second convention. **Predict.** Picture 1: half class 0, half class 1, all right. Picture 2: 10,000 pixels, 100 of class 1, all of those missed. Average the two mIoUs, or add the two matrices first. Which is higher?
+
+# %%
+one = torch.tensor([[5000, 0], [0, 5000]])                   # picture 1
+other = torch.tensor([[9900, 0], [100, 0]])                  # picture 2
+averaged = torch.stack([ious(one).mean(), ious(other).mean()]).mean()
+accumulated = ious(one + other).mean()
+print(f"mean over pictures {averaged:.3f}, from the sum of matrices {accumulated:.3f}")
+each = [ious(m).nanmean() for m in ranks.matrices(unet, truths)]
+by_picture = torch.stack(each).mean()
+print(f"U-Net: mean over pictures {by_picture:.3f}, from the sum {ready.miou():.3f}")
+assert accumulated > averaged + 0.2 and ready.miou() > by_picture + 0.02
+
+# %% [markdown] tags=["build"]
+# 0.748 or 0.987 for the same pixels. The sum weighs every *pixel* of a class alike, so pictures where the class is large decide. The mean over pictures weighs *pictures* alike, and a stray pixel of a class that is not there costs a whole class. Benchmarks such as Cityscapes accumulate. So does the course: accumulate the matrix, divide once. Where each picture is a patient, the mean over pictures may be the question you have; then say so.
+#
+# ## 7 · Size and outline
+# Section 2 moved a small mask by one pixel. For a square of side $s$ the shared part is $s(s-1)$, the union $s(s+1)$, so IoU = $(s-1)/(s+1)$. **Predict** it for sides of 4, 10, 50 and 200 pixels.
+
+# %%
+def square(side, size=260, grow=0):
+    """A square mask, `grow` pixels larger on each side."""
+    out = torch.zeros(size, size, dtype=torch.bool)
+    out[30 - grow : 30 + side + grow, 30 - grow : 30 + side + grow] = True
+    return out
+
+
+def iou(prediction, truth):
+    return ((prediction & truth).sum() / (prediction | truth).sum()).item()
+
+
+for side in (4, 10, 50, 200):
+    value = iou(square(side).roll(1, 1), square(side))
+    print(f"side {side:3}: IoU {value:.3f}")
+    assert abs(value - (side - 1) / (side + 1)) < 1e-6
+print(f"side 200, 2 pixels larger all around: IoU {iou(square(200, grow=2), square(200)):.3f}")
+
+# %% [markdown]
+# The same slip costs a small object 40 % and a large one 1 %. So IoU is hard on small objects and nearly blind to the outline of large ones. An outline has length, not area; to see it, look at it alone.
+#
+# The **boundary** of a mask: the pixels that differ from their right, lower or lower right neighbor. Two outlines hardly ever meet exactly, so a boundary pixel counts as right if the other boundary passes within a **tolerance** of some pixels. Precision: the share of the prediction's boundary near the truth's. Recall: the other way round. Their harmonic mean is **boundary F1** [@Csurka2013]; what follows is the version of the DAVIS benchmark.
+
+# %%
+def boundary(mask):
+    edge = torch.zeros_like(mask)
+    edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]              # right
+    edge[:-1] |= mask[:-1] != mask[1:]                       # lower
+    edge[:-1, :-1] |= mask[:-1, :-1] != mask[1:, 1:]         # lower right
+    return edge
+
+
+def distances(edge, other):
+    """How far each pixel of `edge` is from the nearest one of `other`, in pixels"""
+    return torch.from_numpy(ndimage.distance_transform_edt(~other.numpy()))[edge]
+
+
+def boundary_f1(prediction, truth, tolerance):
+    p, t = boundary(prediction), boundary(truth)
+    precision = (distances(p, t) <= tolerance).double().mean()
+    recall = (distances(t, p) <= tolerance).double().mean()
+    return (2 * precision * recall / (precision + recall).clamp(min=1e-9)).item()
+
+# %% [markdown] tags=["prove"]
+# **Predict** for the square of 200 pixels that is 2 pixels too large all around: boundary F1 with a tolerance of 1 pixel? Of 3?
+
+# %%
+for tolerance in (1, 3):
+    value = boundary_f1(square(200, grow=2), square(200), tolerance)
+    print(f"tolerance {tolerance}: boundary F1 {value:.2f}")
+    assert value == (tolerance == 3)
+sky = [(maps[:10] == 0) for maps in (unet, truths)]
+for p, t in zip(*sky, strict=True):
+    assert_close(boundary(t), metrics.boundary(t))
+    assert abs(boundary_f1(p, t, 2) - metrics.boundary_f1(p, t, 2)) < 1e-9
+
+# %% [markdown]
+# An IoU of 0.961, and a boundary F1 of 0 or 1: the tolerance decides. It should be the uncertainty of whoever drew the truth. A table that prints boundary F1 without its tolerance says nothing.
+#
+# **Boundary IoU** [@BoundaryIoU] needs no matching: keep of each mask only the band of pixels within a few pixels of its own outline, on the inner side, and take the IoU of the two bands. For the slip of one pixel it gives the same at every size:
+
+# %%
+def band(mask, width):
+    """The part of the mask at most `width` rows and columns from what is outside"""
+    outside = F.max_pool2d((~mask)[None].float(), 2 * width + 1, 1, width)[0] > 0
+    return mask & outside
+
+
+for side in (4, 10, 50, 200):
+    p, t = square(side).roll(1, 1), square(side)
+    value = iou(band(p, 2), band(t, 2))
+    print(f"side {side:3}: IoU {iou(p, t):.3f}, boundary IoU {value:.3f}")
+    assert abs(value - 0.6) < 1e-6 and abs(value - metrics.boundary_iou(p, t, 2)) < 1e-9
+
+# %% [markdown]
+# What both cannot see: *where* an outline that is too far away lies, 4 pixels off or 40. Medicine asks for distances. The **Hausdorff distance** is the largest distance from a point of one boundary to the other. One stray pixel decides it, so **HD95** takes the 95th percentile instead. It is in pixels or millimeters, small is good, and it has no value when one mask is empty.
+
+# %%
+stray = square(50).roll(1, 1)
+stray[200, 200] = True                                       # one pixel, far away
+for name, p in (("moved", square(50).roll(1, 1)), ("and a stray pixel", stray)):
+    edges = boundary(p), boundary(square(50))
+    far = [distances(*edges), distances(*edges[::-1])]
+    hd, hd95 = (max(d.quantile(q).item() for d in far) for q in (1.0, 0.95))
+    print(f"{name:18} Hausdorff {hd:5.1f}, HD95 {hd95:.1f} pixels; IoU {iou(p, square(50)):.3f}")
+assert hd > 100 and hd95 < 2
+
+# %% [markdown] tags=["see"]
+# **Push it.** Paint over the prediction and watch all scores at once. (1) Clear the prediction, then paint it anew. Can you make one with a *higher* IoU but a *lower* accuracy than the empty one? (2) Rub out the stem of the shape. Which score falls most, which least? (3) Make two predictions with the same IoU, one with a boundary F1 near 1 and one below 0.7. What did you do to the second?
+
+# %%
+widgets.mask_playground(tolerance=1)
+
+# %% [markdown] tags=["break"]
+# For (1): a few true pixels and more false ones. The empty mask makes no false positive, and accuracy likes that. For (3): the same number of wrong pixels, once along the outline, once in a heap.
+#
+# ## 8 · The tolerance chooses the winner
+# Whole sets again. `metrics.BoundaryF1` counts the boundary pixels of each class over all pictures, divides once as the matrix does, and averages over classes. **Predict.** The U-Net's outlines are fine but sometimes those of the wrong thing. The truth in blocks of 4×4 pixels has the right things with rough outlines. Which has the higher boundary F1 with a tolerance of 1 pixel, which with 3? And what does the truth of *another* scene get, an answer that never looked?
+
+# %%
+tolerances, curves = (0, 1, 2, 3, 4), {}
+arms = ("the U-Net of lesson 00", "truth in 4×4 blocks", "truth of another scene")
+for arm, r in itertools.product(arms, tolerances):
+    outlines = metrics.BoundaryF1(9, tolerance=r).update(answers[arm][:50], truths[:50])
+    curves.setdefault(arm, []).append(outlines.mean())
+fig = Figure(figsize=(7, 3), dpi=100, layout="constrained")
+ax = fig.subplots()
+for (arm, values), look in zip(curves.items(), ("o-", "s--", "^:"), strict=True):
+    ax.plot(tolerances, values, look, label=arm)
+ax.set(xlabel="tolerance in pixels", ylabel="boundary F1, mean", xticks=tolerances)
+ax.legend(frameon=False, fontsize=8)
+said = [f"{arm}: {v[1]:.2f} at 1 pixel, {v[3]:.2f} at 3" for arm, v in curves.items()]
+plots.show(fig, alt=f"Boundary F1 rises with the tolerance. {'; '.join(said)}.")
+fine, rough, blind = curves.values()
+assert fine[1] > rough[1] + 0.05 and rough[3] > fine[3] + 0.02
+
+# %% [markdown]
+# The order turns between 1 and 2 pixels. And the null rises too: with 4 pixels, outlines of *another* picture are right to almost 0.3, because in a picture full of outlines one is never far. A generous tolerance is a generous base rate.
+#
+# ## 9 · How sure is a score?
+# 100 pictures are a sample. What would 100 others have given? The **bootstrap** asks the sample itself: draw 100 pictures *with* replacement, some twice, some never; add their matrices; compute mIoU; repeat 1000 times. The middle 95 % of the values are an interval.
+#
+# **Predict.** There are 921,600 pixels. Should one draw pixels instead of pictures? What would the interval do?
+
+# %%
+each = ranks.matrices(unet, truths).double()                 # (100, 9, 9)
+drawn = torch.randint(100, (1000, 100))                      # 1000 sets of 100 pictures
+values = torch.stack([ious(each[chosen].sum(0)).nanmean() for chosen in drawn])
+low, high = values.quantile(torch.tensor([0.025, 0.975]).double()).tolist()
+print(f"pictures: mIoU {ready.miou():.3f}, interval {low:.3f} to {high:.3f}")
+rates = each.sum(0).flatten()
+pixels = torch.stack([ious(torch.poisson(rates).view(9, 9)).mean() for _ in range(1000)])
+thin = pixels.quantile(0.975) - pixels.quantile(0.025)
+print(f"pixels: {(high - low) / thin:.0f} times narrower, and wrong")
+ready_made = metrics.bootstrap_interval(each, lambda counts: ious(counts).nanmean())
+assert_close(torch.tensor([low, high]), torch.tensor(ready_made), atol=3e-3, rtol=0)
+assert high - low > 3 * thin
+
+# %% [markdown] tags=["measure"]
+# Pixels of one picture are no independent witnesses: if one pixel of a boat is wrong, so is its neighbor. (The cell draws each count at random around its value, which is what drawing pixels amounts to.) What is sampled independently is drawn: pictures here; patients, if there are many slices of each; films, if there are many frames.
+#
+# The interval answers one question, *other pictures*. It says nothing about *another training run*; for that you train with several seeds, as the tables of this course do. And nothing about other kinds of pictures.
+#
+# ## 10 · One set of answers, seven rankings
+# Now real networks. Two pairs, made so that they disagree:
+#
+# - **Equal pixels** and **rare classes weigh more**: one network (stride 8, lesson 03), trained for 100 steps from the same weights on the same batches. The second's loss weighs each pixel by one over the frequency of its class, scaled to mean 1 (lesson 05 explains such losses).
+# - **Coarse**, the same network with stride 32, after 250 steps, and **fine**, the U-Net of lesson 00 after only 60. They differ in size and cost; this pair is no contest, only two kinds of error.
+#
+# **Predict** for the first pair: which has the higher accuracy, which the higher mean class accuracy, which the higher mIoU?
+
+# %%
+live = {}
+for arm in ("equal pixels", "rare classes weigh more"):
+    answers[arm] = ranks.answers(ranks.train_net(arm, 0, train), val)
+    live[arm] = ranks.measure(answers[arm], truths)
+    print(evidence.agrees("04_metric_rankings", arm, "accuracy", live[arm]["accuracy"]))
+    print(evidence.agrees("04_metric_rankings", arm, "miou", live[arm]["miou"]))
+equal, rare = live.values()
+assert equal["accuracy"] > rare["accuracy"] + 0.03
+assert rare["mean_accuracy"] > equal["mean_accuracy"] + 0.05
+
+# %% [markdown]
+# They disagree, by far more than chance. Weighting buys recall of rare classes with false positives in frequent ones. Accuracy sees the bill, mean class accuracy the goods. mIoU sees both, and is it sure? Do not compare two intervals by eye: both networks saw the same pictures, so bootstrap the *difference*, drawing each picture for both at once.
+
+# %%
+pair = torch.stack([ranks.matrices(answers[arm], truths) for arm in live], 1)
+print("per picture, two matrices:", tuple(pair.shape))
+gain = lambda both: (ious(both[1]).nanmean() - ious(both[0]).nanmean()).item()
+low, high = metrics.bootstrap_interval(pair, gain)
+print(f"mIoU gained: {gain(pair.sum(0)):.3f}, interval {low:.3f} to {high:.3f}")
+
+# %% [markdown]
+# That holds for these two trained networks. The table has five seeds of each, all arms and two nulls:
+
+# %%
+evidence.table("04_metric_rankings", ranks.METRICS)
+
+# %%
+runs = {arm["name"]: arm["runs"] for arm in evidence.load("04_metric_rankings")["arms"]}
+shown, nine = ("accuracy", "fw_iou", "mean_accuracy", "miou", "boundary_f1", "boundary_f1_3"), []
+for name in shown:
+    mean = {arm: sum(r["metrics"][name] for r in rs) / len(rs) for arm, rs in runs.items()}
+    nine.append(sorted(mean, key=mean.get, reverse=True))
+fig = Figure(figsize=(9, 4), dpi=100, layout="constrained")
+ax = fig.subplots()
+for k, arm in enumerate(runs):
+    places = [order.index(arm) + 1 for order in nine]
+    ax.plot(range(len(shown)), places, "osD^vPX*<>"[k] + "-", label=f"{arm}", linewidth=1.3)
+    ax.text(len(shown) - 0.9, places[-1], arm, va="center", fontsize=8)
+ax.invert_yaxis()
+ax.set(xticks=range(len(shown)), yticks=range(1, len(runs) + 1), ylabel="place")
+ax.set_xticklabels([ranks.METRICS[name].replace(", ", "\n") for name in shown], fontsize=8)
+ax.set_xlim(-0.3, len(shown) + 1.1)
+firsts = [f"{ranks.METRICS[name]}: {order[0]}" for name, order in zip(shown, nine, strict=True)]
+plots.show(fig, alt=f"Places of ten answers by six metrics; lines cross. First by {'; '.join(firsts)}.")
+
+# %% [markdown] tags=["real"]
+# TEXT
+#
+# ## 11 · The real thing
+# TEXT
+
+# %%
+evidence.published(
+    "fcn8s-voc11-test",
+    "deeplabv3-r101-voc-val-os16",
+    "deeplabv3-r101-voc-val-os8",
+    "segformer-b0-ade-val",
+    "segformer-b0-city-val",
+)
+
+# %% [markdown]
+# TEXT
+# %% [markdown] tags=["misconceptions"]
+# ## 12 · What people get wrong
+# TEXT
