@@ -16,8 +16,11 @@ from course_lib.widgets import (
     checkerboard_explorer,
     deconvolution_stepper,
     dilation_explorer,
+    loss_curves,
+    mask_playground,
     pixel_inspector,
     receptive_field_painter,
+    size_tracer,
     watershed_explorer,
 )
 
@@ -52,6 +55,13 @@ CASES = {
     "inspector, 96×96 components": (inspector(96, "components"), ["ArrowRight", "ArrowLeft"]),
     "watershed, 96×96 h": (watershed(96), "h"),
     "watershed, 96×96 water": (watershed(96), "level"),
+    "playground, 32×32 stroke": (mask_playground(), [" ", " "]),
+    "playground, 96×96 stroke": (mask_playground(size=96, tolerance=8), [" ", " "]),
+    "playground, 96×96 tolerance": (mask_playground(size=96), "tolerance"),
+    "losses, gamma": (loss_curves(), "gamma"),
+    "losses, Tversky's alpha": (loss_curves("Tversky"), "alpha"),
+    "sizes, height": (size_tracer(), "height"),
+    "sizes, poolings": (size_tracer("padded", 512, 512), "depth"),
 }
 MEASURE = """async ([trait, moves]) => {
     const picture = document.querySelector(".cw-px");

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch.testing import assert_close
 
-from course_lib import evidence, losses, plots, widgets
+from course_lib import datasets, evidence, losses, plots, widgets
 from course_lib.experiments import imbalance
 
 torch.manual_seed(0);
@@ -27,25 +27,34 @@ torch.manual_seed(0);
 
 # %%
 train, val, test = imbalance.scans()
-truths = torch.stack([target["semantic"] for _, target in test]).as_subclass(torch.Tensor)
-share = (truths == 1).float().mean().item()
+truths = torch.stack([target["semantic"].as_subclass(torch.Tensor) for _, target in test])
+
+
+def marked(image, mask, width=220):
+    """The scan with the pixels of a mask tinted and outlined."""
+    return plots.overlay_rgb(image, torch.where(mask, 1, 255), test.colors, 0.4, width)
+
+
 scans = [test[i][0] for i in (1, 4, 8, 9)]
-marked = [
-    plots.overlay_rgb(test[i][0], truths[i], test.colors, 0.35) for i in (1, 4, 8, 9)
-]
+outlined = [marked(test[i][0], truths[i] == 1) for i in (1, 4, 8, 9)]
 plots.show(
-    plots.contact_sheet([*scans, *marked]),
+    plots.contact_sheet([*scans, *outlined]),
     alt="Four noisy gray scans, and the same with their small faint lesions outlined; "
-    f"over all test scans {share:.1%} of the pixels are lesion.",
+    f"over all test scans {(truths == 1).float().mean():.1%} of the pixels are lesion.",
 )
-print(f"lesion: one pixel in {1 / share:.0f}; always saying tissue is right at {1 - share:.1%}")
+
+# %%
+share = (truths == 1).float().mean().item()
+print(f"lesion: one pixel in {1 / share:.0f};", end=" ")
+print(f"always saying tissue is right at {1 - share:.1%} of them")
 assert 1 / share > 50
 
 # %% [markdown] tags=["predict"]
 # Always saying *tissue* has a fine pixel accuracy and an IoU of lesion of 0 (lesson 04). So you want the IoU of lesion. Can you give it to the optimizer? Move one logit a little:
 
 # %%
-logits, truth = torch.tensor([1.2, 0.4, -0.3, -2.0]), torch.tensor([1, 1, 1, 0])  # of lesion
+logits = torch.tensor([1.2, 0.4, -0.3, -2.0])           # of lesion, at four pixels
+truth = torch.tensor([1, 1, 1, 0])
 for nudge in (0.0, 0.01, 0.29, 0.31):
     moved = logits + nudge * torch.tensor([0, 0, 1, 0])
     mask = moved > 0
@@ -91,13 +100,22 @@ ce = -(2 * p.log() + 98 * (1 - p).log()) / 100
 best = p[ce.argmin()].item()
 print(f"least cross-entropy {ce.min():.3f} at p = {best:.2f}")
 for q in (0.5, best):
-    print(f"p = {q:.2f}: 2 lesion pixels pull {2 * (1 - q):.2f}, 98 of tissue {98 * q:.2f}")
+    print(f"p = {q:.2f}: lesion pulls with {2 * (1 - q):.2f}, tissue with {98 * q:.2f}")
 assert abs(best - 0.02) < 1e-6
 
 # %% [markdown]
 # The share of lesion. At $p$ = 0.5 tissue pulls 49 times as hard; the network's first lesson is that lesions are rare, and at 0.02 both pulls are equal.
 #
 # The same holds for every group of pixels that the network cannot tell apart: the best answer for them is the share of lesion among them. Cross-entropy asks for *true frequencies*. A network that gives them is **calibrated**: of all pixels to which it says 0.3, three in ten are lesion.
+#
+# %% [markdown] tags=["see"]
+# **Push it.** This picture has 10,000 pixels. All lesion pixels (*foreground*) have one probability of their true class, all tissue pixels (*background*) another: drag the two. The bars show who has the pixels and who gets the gradient. With 2 % lesion, one answer for all means that the two probabilities add up to 1. Find such an answer at which lesion gets half of the gradient. Then make the tissue nearly right, as trained networks have it, and leave the lesions wrong: who gets the gradient now?
+
+# %%
+widgets.loss_curves(loss="cross-entropy", foreground=0.02)
+
+# %% [markdown] tags=["predict"]
+# Half of the gradient: at 0.02 for lesion, 0.98 for tissue. And where tissue is nearly right, the lesions get most of it: cross-entropy is not deaf to rare classes, it only hears them late.
 #
 # ## 3 · A weight for each class
 # To make a rare class heard, weigh its pixels: $\sum w\,\ell \,/\, \sum w$, where $\ell$ is what a pixel pays and $w$ the weight of its class. **Predict:** lesion weighs 49, so that both classes weigh the same. Which constant answer is best now?
@@ -129,6 +147,7 @@ assert_close(inverse, torch.tensor([16 / 39, 16 / 6, 0, 16 / 3]))
 assert_close(median, torch.tensor([0.25 / (13 / 16), 0.25 / 0.25, 0, 0.25 / 0.125]))
 
 # %% [markdown] tags=["break"]
+# ### Absent classes, done wrong
 # An absent class has no frequency, and 1/0 is no weight. Ours is 0. Three traps lie here; the next cell shows them.
 #
 # - Code that counts an absent class as 1 pixel, to avoid 1/0, gives it the largest weight of all. If the weights are then scaled to sum to 1, it takes most of the sum.
@@ -141,6 +160,7 @@ naive = 1 / pixels.clamp(min=1)
 print("naive weights, summing to 1:", [f"{w:.1e}" for w in naive / naive.sum()])
 assert naive.argmax() == 2 and naive[2] / naive.sum() > 0.99
 
+# %%
 x, y = torch.randn(1, 4, 8, 8), torch.randint(0, 2, (1, 8, 8))
 once, thousandfold = (F.cross_entropy(x, y, weight=s * inverse) for s in (1, 1000))
 assert_close(once, thousandfold)
@@ -149,16 +169,16 @@ assert losses.cross_entropy(x, torch.full_like(y, 2), weight=inverse) == 0
 
 # %% [markdown] tags=["build"]
 # ## 4 · Dice: one fraction for the whole region
-# Cross-entropy asks each pixel on its own. The Dice coefficient of lesson 04, 2 TP / (2 TP + FP + FN), asks about the *set*. Put probabilities in the place of the mask, and it has a gradient: TP = Σ $p\,t$, FP = Σ $p\,(1-t)$, FN = Σ $(1-p)\,t$. The **Dice loss** is 1 minus that [@VNet]. Four pixels on paper: $p$ = 0.75, 0.5, 0.25, 0.25 and the first two are true. TP = 1.25, FP = 0.5, FN = 0.75.
+# Cross-entropy asks each pixel on its own. The Dice coefficient of lesson 04, 2 TP / (2 TP + FP + FN), asks about the *set*. Put probabilities in the place of the mask, and it has a gradient: TP = Σ $p\,t$, FP = Σ $p\,(1-t)$, FN = Σ $(1-p)\,t$. The **Dice loss** is 1 minus that [@VNet]. Four pixels on paper: $p$ = 0.75, 0.5, 0.5, 0.25, and the first two are true. TP = 1.25, FP = 0.75, FN = 0.75.
 
 # %%
-p, t = torch.tensor([0.75, 0.5, 0.25, 0.25]), torch.tensor([1, 1, 0, 0])
+p, t = torch.tensor([0.75, 0.5, 0.5, 0.25]), torch.tensor([1, 1, 0, 0])
 tp, fp, fn = (p * t).sum(), (p * (1 - t)).sum(), ((1 - p) * t).sum()
 by_hand = 1 - 2 * tp / (2 * tp + fp + fn)
 print(f"TP {tp}, FP {fp}, FN {fn}: loss {by_hand:.4f}")
 one_channel = p.logit().view(1, 1, 1, 4)                # C = 1: a sigmoid, lesion only
 assert_close(losses.dice_loss(one_channel, t.view(1, 1, 4)), by_hand)
-assert_close(by_hand, torch.tensor(1 - 2.5 / 3.75))
+assert_close(by_hand, torch.tensor(1 - 2.5 / 4))
 
 # %% [markdown] tags=["predict"]
 # With more channels, it is the mean over the classes. Below and above the fraction stand *sums*, so no pixel has a Dice loss of its own: what a pixel's gradient is depends on all others.
@@ -195,28 +215,37 @@ def careless_dice(p, y):
 y = torch.ones(1, 10, 10, dtype=torch.int64)
 y[:, 5:] = 255                                          # half of the lesion is void
 z = torch.full((1, 1, 10, 10), 30.0, requires_grad=True)  # sure of lesion everywhere
-print("careless", careless_dice(z.sigmoid()[:, 0], y).item(), "ours", losses.dice_loss(z, y).item())
-assert_close(careless_dice(z.sigmoid()[:, 0], y), torch.tensor(1 / 3))
+careless = careless_dice(z.sigmoid()[:, 0], y)
+print(f"careless {careless.item():.3f}, ours {losses.dice_loss(z, y).item():.3f}")
+assert_close(careless, torch.tensor(1 / 3))
 assert losses.dice_loss(z, y) == 0
 
 # %% [markdown]
-# With $n$ lesion pixels and as many void ones: 1 − 2n / (2n + n) = 1/3. Worse, the void pixels now pull *toward tissue*. And where all is void? There is nothing to learn, so the loss must be 0, with gradient 0, in every loss:
+# With $n$ lesion pixels and as many void ones: 1 − 2n / (2n + n) = 1/3. Worse, the void pixels get gradient, and it pulls them *toward tissue*:
 
 # %%
 z = torch.randn(1, 1, 10, 10).requires_grad_()
 careless_dice(z.sigmoid()[:, 0], y).backward()
-print("careless: void pixels get", f"{(z.grad[0, 0, 5:].abs().sum() / z.grad.abs().sum()):.0%} of the gradient")
-assert z.grad[0, 0, 5:].min() > 0                       # a step down the gradient lowers p
+theirs = z.grad[0, 0, 5:].abs().sum() / z.grad.abs().sum()
+print(f"careless: void pixels get {theirs:.0%} of the gradient")
+assert z.grad[0, 0, 5:].min() > 0                       # a step down lowers their p
+z.grad = None
+losses.dice_loss(z, y).backward()
+assert (z.grad[0, 0, 5:] == 0).all() and (z.grad[0, 0, :5] != 0).all()
 
+# %% [markdown]
+# And where *all* is void? There is nothing to learn, so every loss must be 0, with gradient 0. PyTorch's mean over no pixels is NaN, and one NaN ruins a network.
+
+# %%
 x, void = torch.randn(2, 4, 6, 6, requires_grad=True), torch.full((2, 6, 6), 255)
 assert F.cross_entropy(x, void, ignore_index=255).isnan()
-for loss in (losses.cross_entropy, losses.dice_loss, losses.focal_loss, losses.ohem_loss):
-    assert loss(x, void) == 0
+for name in ("cross_entropy", "dice_loss", "focal_loss", "ohem_loss", "tversky_loss"):
+    assert getattr(losses, name)(x, void) == 0
 losses.ce_dice_loss(x, void).backward()
 assert (x.grad == 0).all()
 
 # %% [markdown] tags=["break"]
-# ### Absent classes, done wrong
+# ### Absent classes again
 # A class that is not in the truth has TP = FN = 0. Its Dice loss would be 1 for the smallest false claim. Some code adds 1 above and below the fraction ("smooth"). Does that help? Four classes, of which two occur, and a network that is 98 % sure everywhere:
 
 # %%
@@ -227,9 +256,10 @@ def smooth_dice(p, t):
 y = torch.randint(0, 2, (1, 64, 64))
 t = F.one_hot(y, 4).movedim(-1, 1).float()              # (1, 4, 64, 64)
 z = 5 * t
-print(f"sure to {z.softmax(1)[t == 1].min():.2f}; cross-entropy {losses.cross_entropy(z, y):.3f};", end=" ")
-print(f"Dice with smooth {smooth_dice(z.softmax(1), t):.2f}, without absent classes {losses.dice_loss(z, y):.3f}")
-assert smooth_dice(z.softmax(1), t) > 0.4 and losses.dice_loss(z, y) < 0.03
+p, ours = z.softmax(1), losses.dice_loss(z, y)
+print(f"sure to {p[t == 1].min():.2f}; cross-entropy {losses.cross_entropy(z, y):.3f}")
+print(f"Dice with smooth {smooth_dice(p, t):.2f}, without absent classes {ours:.3f}")
+assert smooth_dice(p, t) > 0.4 and ours < 0.03
 
 # %% [markdown] tags=["build"]
 # Two classes that are nowhere make nearly all of that loss. `losses.dice_loss` averages over the classes that occur in the truth of the batch (`per_sample=True`: of each picture). The price: a scan without lesions teaches the one-channel form nothing; with two channels tissue still pays for false alarms.
@@ -256,9 +286,7 @@ half = losses.tversky_loss(z, y, alpha=0.5, beta=0.5)
 assert_close(half, losses.dice_loss(z, y))
 
 # %% [markdown] tags=["see"]
-# **Push it.** The widget's picture has 10,000 pixels; every lesion pixel has one probability, every tissue pixel another. It shows the loss, the gradient of one pixel, and who gets the whole gradient.
-#
-# Is the focal loss always gentler than cross-entropy? Compare the *gradients* of the two, and find the $p$ where they cross. Then choose Dice and let $p$ of the tissue rise to 0.99, as in a network that has learned tissue well: what happens to the share of the lesions, and why does it not with cross-entropy? What does Tversky change?
+# **Push it.** The same widget with the focal loss. Is the focal loss always gentler than cross-entropy? Compare the *gradients* of the two, and find the $p$ where they cross. Then choose Dice and let $p$ of the tissue rise to 0.99, as in a network that has learned tissue well: what happens to the share of the lesions, and why does it not with cross-entropy? What does Tversky change?
 
 # %%
 widgets.loss_curves(loss="focal", gamma=2, foreground=0.02)
@@ -267,13 +295,14 @@ widgets.loss_curves(loss="focal", gamma=2, foreground=0.02)
 # Counted, so that you can check what you saw:
 
 # %%
-for p in (0.1, 0.3, 0.5, 0.9):
+for p in (0.1, 0.2, 0.5, 0.9):
     z = torch.tensor(p).logit().view(1, 1, 1, 1).requires_grad_()
     losses.focal_loss(z, y[..., :1], gamma=2).backward()
     ratio = (z.grad.abs() / (1 - p)).item()             # the pull of cross-entropy is 1 - p
     print(f"p = {p}: focal pulls {ratio:.3f} times as hard as cross-entropy")
-    assert (ratio > 1) == (p < 0.4)
+    assert (ratio > 1.1) == (p < 0.25) and (ratio < 0.9) == (p > 0.4)
 
+# %%
 q = torch.arange(1, 100) / 100                          # section 2's constant answers
 focal = -(2 * (1 - q) ** 2 * q.log() + 98 * q**2 * (1 - q).log())
 print(f"2 lesion pixels of 100: the focal loss wants p = {q[focal.argmin()]:.2f}")
@@ -287,14 +316,17 @@ assert q[focal.argmin()] > 0.05
 
 # %%
 outputs = [torch.randn(200, 2, 64 // s, 64 // s) for s in (1, 4, 8)]
-small = {s: truths[:, s // 2 :: s, s // 2 :: s] for s in (1, 4, 8)}     # pixel centers
+small = {s: truths[:, s // 2 :: s, s // 2 :: s] for s in (1, 4, 8)}   # middle pixels
 parts = [losses.dice_loss(x, t) for x, t in zip(outputs, small.values(), strict=True)]
 total = losses.deep_supervision_loss(losses.dice_loss, outputs, truths, [1, 0.5, 0.25])
 assert_close(total, (parts[0] + 0.5 * parts[1] + 0.25 * parts[2]) / 1.75)
+
+# %%
 ids = [test[i][1]["panoptic"] % 1000 for i in range(200)]
+left = {s: sum(len(m[s // 2 :: s, s // 2 :: s].unique()) - 1 for m in ids) for s in small}
 for s in (4, 8):
-    left = sum(len(m[s // 2 :: s, s // 2 :: s].unique()) - 1 for m in ids)
-    print(f"at 1/{s} of the size {left} of {sum(len(m.unique()) - 1 for m in ids)} lesions are left")
+    print(f"at 1/{s} of the size {left[s]} of {left[1]} lesions are left")
+assert left[8] < 0.7 * left[1]
 
 # %% [markdown]
 # **Border weights** are U-Net's own loss [@UNet]: a cross-entropy in which each *pixel* has a weight, $w_0 \exp(-(d_1+d_2)^2 / 2\sigma^2)$ on the background, where $d_1$ and $d_2$ are the distances to the two nearest objects, $w_0$ = 10 and σ = 5 pixels. It is large only in narrow gaps. A gap of one pixel has $d_1 = d_2 = 1$; lesson 08 measures what it is good for.
@@ -330,3 +362,192 @@ print(f"a calibrated 0.33, exaggerated 55 times: {exaggerated / (1 + exaggerated
 # Half of the best Dice: *below* 0.5, whatever the network, unless it is perfect. Only the *number of wrong pixels* wants the cut at 0.5. And the exaggerating network should be cut at 0.96.
 #
 # So a comparison of losses at 0.5 compares two things at once: what the network learned, and where 0.5 happens to lie. We separate them.
+
+# %% [markdown] tags=["measure"]
+# ## 8 · The loss, or the threshold?
+# A U-Net of width 8 learns from 300 scans for 160 steps. The arms differ in the loss alone: same weights at the start, same batches, same learning rate. Each is judged on 200 other scans, twice: at 0.5, and at the threshold with the best IoU on 100 **validation** scans, which are neither trained nor judged on. (Choosing it on the judged scans would flatter every arm.)
+#
+# Now your prediction of section 1: plain cross-entropy against lesion weighing 55 times.
+
+# %%
+arms, answers, live = imbalance.arms(train), {}, {}
+for arm in ("cross-entropy", "inverse-frequency CE"):
+    model = imbalance.trained(arms[arm], 0, train)
+    cut = imbalance.best_cut(*imbalance.margins(model, val))
+    answers[arm], truth = imbalance.margins(model, test)    # logit of lesion - of tissue
+    live[arm] = imbalance.figures(answers[arm], truth, cut)
+    for metric in ("iou", "iou_tuned"):
+        print(evidence.agrees("05_imbalance", arm, metric, live[arm][metric]))
+plain, weighted = live.values()
+at_half = plain["iou"] - weighted["iou"]
+tuned = plain["iou_tuned"] - weighted["iou_tuned"]
+print(f"cross-entropy ahead by {at_half:.3f} at 0.5, by {tuned:.3f} at its best threshold")
+assert at_half > 0.15 and abs(tuned) < at_half / 3
+
+# %% [markdown]
+# At 0.5 the weighted network seems to be ruined; at its own threshold it is as good as the other, or a little better. The validation scans chose these thresholds. Section 7 predicted them from paper:
+
+# %%
+best_dice = 2 * plain["iou_tuned"] / (1 + plain["iou_tuned"])
+odds = 55 * (best_dice / 2) / (1 - best_dice / 2)
+print(f"cross-entropy: F / 2 = {best_dice / 2:.2f}, chosen {plain['threshold']:.2f}")
+print(f"weighted: {odds / (1 + odds):.3f}, chosen {weighted['threshold']:.3f}")
+assert abs(best_dice / 2 - plain["threshold"]) < 0.12
+assert abs(odds / (1 + odds) - weighted["threshold"]) < 0.03
+
+# %%
+image, masks = test[1][0], {"truth": truths[1] == 1}
+for arm, margin in answers.items():
+    cut = torch.tensor(live[arm]["threshold"]).logit()
+    masks |= {f"{arm}, 0.5": margin[1] > 0, f"{arm}, tuned": margin[1] > cut}
+tiles = [marked(image, mask, 293) for mask in masks.values()]
+plots.show(
+    plots.contact_sheet([image, *tiles], ["scan", *masks], columns=3),
+    alt="One scan with the true lesions and four masks. Pixels claimed: "
+    + "; ".join(f"{name} {int(mask.sum())}" for name, mask in masks.items()),
+)
+
+# %% [markdown]
+# Now all arms, with three seeds each. **ECE**, the expected calibration error, sorts all pixels into ten bins by their probability, takes the gap between mean probability and share of lesion in each bin, and averages the gaps over the *pixels*. Look at its base rate: the first row, which says 0.018 everywhere, has next to none. ECE sees whether numbers are honest, not whether they know anything; and tissue, 98 % of the pixels, decides it. The **log loss** (the plain cross-entropy on the test scans) sees both.
+
+# %%
+columns = {"iou": "IoU at 0.5", "precision": "precision", "recall": "recall"}
+columns |= {"iou_tuned": "IoU, validated threshold", "threshold": "threshold"}
+columns |= {"ece": "ECE", "log_loss": "log loss"}
+evidence.table("05_imbalance", columns)
+
+# %%
+fig = Figure(figsize=(7.2, 4.2), dpi=100, layout="constrained")
+ax, ends = fig.subplots(), []
+record = {arm["name"]: arm["runs"] for arm in evidence.load("05_imbalance")["arms"]}
+looks = {"cross-entropy": "o-", "inverse-frequency CE": "s--"}
+looks |= {imbalance.CORRECTED: "^:", "Dice": "D-."}
+colors = ("#000000", "#D55E00", "#0072B2", "#009E73")
+for color, (arm, look) in zip(colors, looks.items(), strict=True):
+    curves = [run["metrics"]["reliability"] for run in record[arm]]
+    said, true = (torch.tensor([c[key] for c in curves]).mean(0) for key in ("said", "true"))
+    ax.plot(said, true, look, color=color, label=arm)
+    ends.append(f"{arm}: says {said[7]:.2f}, true {true[7]:.2f}")
+ax.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
+ax.set(xlabel="probability that the network says", ylabel="share of lesion")
+ax.legend(frameon=False)
+plots.show(fig, alt=f"Reliability curves; gray is the diagonal. {'; '.join(ends)}.")
+
+# %% [markdown]
+# FINDINGS
+
+# %% [markdown] tags=["real"]
+# ## 9 · The real thing
+# What the papers of this course train with:
+#
+# | network | loss |
+# |---|---|
+# | FCN [@FCN] | cross-entropy, *summed* over the pixels: a learning rate that fits one picture size |
+# | U-Net [@UNet] | cross-entropy with border and class weights; no Dice |
+# | SegNet [@SegNet] | cross-entropy with median-frequency weights |
+# | V-Net [@VNet] | Dice, with squares in the denominator |
+# | nnU-Net [@nnUNet] | cross-entropy + Dice, deep supervision 1, 1/2, 1/4, ... |
+# | PSPNet [@PSPNet] | cross-entropy + 0.4 times that of an auxiliary head, which is dropped after training |
+#
+# For the last one there is a published comparison, everything else being equal:
+
+# %%
+evidence.published("pspnet-r50-ade-aug", "pspnet-r50-ade-aux")
+
+# %% [markdown]
+# And the classes of a real street? If you have CamVid [@CamVid], the next cell counts its truth, else that of the drawn streets.
+
+# %%
+street = datasets.real_or_generated("camvid", datasets.Scenes(40, 96, seed=0), split="val")
+maps = (street[i][1]["semantic"] for i in range(40))
+counts = losses.count_classes(maps, len(street.classes))
+rows = zip(street.classes, counts.pixels / counts.pixels.sum(), strict=True)
+inverse, median = losses.inverse_frequency(counts), losses.median_frequency(counts)
+for (name, part), a, b in zip(rows, inverse, median, strict=True):
+    print(f"{name:12} {part:6.1%} of the pixels; weights {a:5.2f} and {b:5.2f}")
+assert counts.pixels.max() > 10 * counts.pixels[counts.pixels > 0].min()
+
+# %% [markdown] tags=["misconceptions"]
+# ## 10 · What people get wrong
+# - **"`ignore_index=255` in the cross-entropy takes care of void."** Section 4: a perfect answer beside half void had the Dice loss 1/3, and void pixels got gradient.
+# - **"A smoothing constant takes care of absent classes."** Section 4: two classes that were nowhere made nearly all of the loss.
+# - **"An absent class needs a large weight, it is so rare."** Section 3: it needs none, and the largest weight of all is what counting it as one pixel gives it.
+# - **"A class weight of 1000 instead of 1 makes the network learn faster."** Section 3: if all weights grow alike, nothing changes.
+# - **"Dice loss optimizes the Dice score."** Section 4 builds it from probabilities, over a batch; the score counts thresholded pixels over the whole set. Section 8: its network, too, has a threshold better than 0.5 or as good.
+# - **"Weighted cross-entropy finds what plain cross-entropy misses."** Section 8: at their own thresholds the two were within a few hundredths of each other.
+# - **"0.5 is the neutral threshold."** Section 7: it minimizes wrong pixels. IoU and Dice want half the best Dice.
+# - **"The U-Net paper used a Dice loss."** Section 6 builds what it used.
+
+# %% [markdown] tags=["quiz"]
+# ## 11 · Quiz
+# Five questions. Every choice is explained when you select it.
+
+# %% jupyter={"source_hidden": true}
+widgets.quiz(
+    [
+        {
+            "question": "A colleague's network with class weights has the IoU 0.20, yours without has 0.46, both at 0.5. What do you ask for first?",
+            "choices": [
+                {"text": "Both IoUs at thresholds chosen on validation pictures", "correct": True, "why": "Weights multiply the odds, so 0.5 means something else in each network. Only then do you compare what they learned."},
+                {"text": "More training for the weighted one", "correct": False, "why": "It may have learned as much as yours. Its 0.5 is a very low bar, so it claims too much."},
+                {"text": "Nothing: yours is better", "correct": False, "why": "At 0.5. In section 8 the order changed, or nearly so, with the threshold."},
+            ],
+        },
+        {
+            "question": "A calibrated network reaches the best Dice 0.8. Which pixels should the mask for the best IoU claim?",
+            "choices": [
+                {"text": "those with p > 0.5", "correct": False, "why": "That minimizes the number of wrong pixels. A pixel with p = 0.45 still raises this Dice: 2 · 0.45 > 0.8."},
+                {"text": "those with p > 0.4", "correct": True, "why": "Half of the best Dice: one more pixel adds 2p above the line and 1 below it."},
+                {"text": "those with p > 0.8", "correct": False, "why": "A pixel pays off from 2p > 0.8 on."},
+            ],
+        },
+        {
+            "question": "Your training set has three pictures that are wholly void. The loss is NaN after some steps. Why?",
+            "choices": [
+                {"text": "Void pixels have infinite loss", "correct": False, "why": "They have none. They are left out, and then nothing is left."},
+                {"text": "The mean over no pixels is 0/0", "correct": True, "why": "A batch made of such pictures divides by a count of zero. A loss that returns 0 there is safe."},
+                {"text": "The learning rate is too high", "correct": False, "why": "It may make a loss grow, but the cause here is a division 0/0, at any rate."},
+            ],
+        },
+        {
+            "question": "Lesions are 1 pixel in 1000. At the start the network says 0.5 everywhere. In the Dice loss, how strongly do all lesion pixels together pull, against all tissue?",
+            "choices": [
+                {"text": "1 to 999", "correct": False, "why": "That is cross-entropy, where every pixel pulls alike."},
+                {"text": "about 1 to 1", "correct": True, "why": "1 + n / ((N - n) p) = 1.002. The fraction's sums balance the two."},
+                {"text": "999 to 1", "correct": False, "why": "The balance makes the sums equal. A single lesion pixel pulls about 999 times as hard as one of tissue."},
+            ],
+        },
+        {
+            "question": "Doctors will read the network's probabilities, not masks. Which training do you choose, if nothing else is known?",
+            "choices": [
+                {"text": "Dice loss", "correct": False, "why": "It asks for the best region, and says little in between. In the reliability curves it is far from the diagonal."},
+                {"text": "inverse-frequency weights, as they are", "correct": False, "why": "They multiply the odds by the weights' ratio. One would have to divide it out again."},
+                {"text": "plain cross-entropy", "correct": True, "why": "Its best answer is the true frequency. Check on validation pictures all the same."},
+            ],
+        },
+    ]
+)
+
+# %% [markdown] tags=["summary"]
+# ## 12 · Summary
+# - IoU has no gradient; a loss is a stand-in with one, and each has its own idea of a good answer.
+# - Cross-entropy asks every pixel for its true frequency. A class weight multiplies the odds of the answer.
+# - Dice and Tversky ask about the region; they balance classes by themselves. Focal loss and OHEM turn down what is easy.
+# - Void must be out of *every* sum; absent classes out of weights and means; all void is 0, not NaN.
+# - A calibrated network's best cut for IoU is half of its best Dice. Choose cuts on validation pictures, then compare losses.
+#
+# **Glossary:** **loss**, **odds**, **calibrated**, **inverse frequency**, **median frequency**, **Dice loss**, **focal loss**, **Tversky loss**, **OHEM**, **deep supervision**, **border weights**, **ECE**, **reliability curve**
+#
+# **Your turn:** [exercise 05](../exercises/05_losses.ipynb). **Next:** lesson 06 turns a classifier into a segmenter.
+
+# %% [markdown] tags=["references"]
+# ## References
+# - [@VNet] the Dice loss
+# - [@nnUNet] cross-entropy + Dice, deep supervision
+# - [@Focal] focal loss
+# - [@Tversky] Tversky loss
+# - [@OHEM] hard examples, mined online
+# - [@DSN] deep supervision
+# - [@Eigen2015] median frequency
+# - [@UNet] border weights
+# - [@FCN], [@SegNet], [@PSPNet], [@CamVid] the table of section 9

@@ -138,6 +138,8 @@ def _matrix_words(failed) -> str:
             if dtype == torch.int64:
                 return f"{failed.why} (these maps are not flat: `flatten()` them; picking pixels with a mask does so as well)"
             return f"{failed.why} (a code became negative: it did not fit into {dtype}; use int64)"
+        if "shape of the mask" in failed.why:
+            return f"{failed.why} (a uint8 index counts as a mask of truth values: turn labels into int64 before you index)"
         length = re.search(r"for input of size (\d+)", failed.why)
         if length and int(length[1]) < given["num_classes"] ** 2:
             return f"{failed.why} (`bincount` ends at the largest code that occurs: tell it the `minlength`)"
@@ -147,6 +149,10 @@ def _matrix_words(failed) -> str:
     is_matrix = isinstance(got, Tensor) and got.shape == want.shape and not got.is_floating_point()
     if is_matrix and got.sum() != want.sum():
         return f"the entries add up to {int(got.sum())}, but {int(want.sum())} pixels are not void; {failed.why}"
+    if is_matrix and (wrong := (got.sum(1) != want.sum(1)).nonzero()).numel():
+        row = int(wrong[0])
+        sums = f"row {row} adds up to {int(got[row].sum())}, but {int(want[row].sum())} pixels are truly of class {row}"
+        return f"{sums}; {failed.why}"
     return failed.why
 
 
@@ -391,7 +397,12 @@ def mean_iou_properties(student, rng):
         "a matrix of zeros: NaN",
         mious,
         _miou,
-        {"a matrix of zeros scores 0 here: nothing was scored, so it is NaN": lambda counts, over: 0.0},
+        {
+            "a matrix of zeros scores 0 here: nothing was scored, so it is NaN": lambda counts, over: 0.0,
+            'a matrix of zeros scores 0 under "all": nothing was scored, so there it is NaN as well': (
+                lambda counts, over: 0.0 if over == "all" else float("nan")
+            ),
+        },
         *((empty, over) for over in ("union", "truth", "all")),
     )
 

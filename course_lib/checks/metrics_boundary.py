@@ -19,7 +19,7 @@ def _edge(mask: np.ndarray, neighbors=DAVIS, outside: bool | None = None, wrap: 
     for down, right in neighbors:
         other = np.roll(mask, (-down, -right), (0, 1))
         if not wrap:
-            inside = np.logical_and.outer(*((0 <= i) & (i < len(i)) for i in (rows + down, columns + right)))
+            inside = np.logical_and.outer(*((i >= 0) & (i < len(i)) for i in (rows + down, columns + right)))
             other = np.where(inside, other, mask if outside is None else outside)
         edge |= mask != other
     return edge
@@ -38,6 +38,15 @@ def _without_last_lines(mask: np.ndarray) -> np.ndarray:
     """As if only pixels that have all three neighbors were compared."""
     edge = _edge(mask)
     edge[-1], edge[:, -1] = False, False
+    return edge
+
+
+def _overwritten(mask: np.ndarray) -> np.ndarray:
+    """As if each comparison replaced the one before it."""
+    edge = np.zeros_like(mask)
+    edge[:, :-1] = mask[:, :-1] != mask[:, 1:]
+    edge[:-1] = _edge(mask, (LOWER,))[:-1]
+    edge[:-1, :-1] = mask[:-1, :-1] != mask[1:, 1:]
     return edge
 
 
@@ -159,6 +168,9 @@ BOUNDARY_MISTAKES = {
         _variant(edges=lambda mask: _edge(mask, ((0, -1), (-1, 0), (-1, -1))))
     ),
     "the lower right neighbor is not compared": _variant(edges=lambda mask: _edge(mask, (RIGHT, LOWER))),
+    "each comparison replaces the one before it: a pixel is boundary if *any* neighbor differs, so combine with |=": (
+        _variant(edges=_overwritten)
+    ),
     "only the right neighbor is compared": _variant(edges=lambda mask: _edge(mask, (RIGHT,))),
     "only the lower neighbor is compared": _variant(edges=lambda mask: _edge(mask, (LOWER,))),
     "pixels at one border are compared with the opposite border: `roll` wraps around, but outside there is nothing": (

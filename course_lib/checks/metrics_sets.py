@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import torch
 
+from course_lib.checks.compare import difference
 from course_lib.checks.dilated_networks import explained
 from course_lib.checks.metrics_maps import VOID, entry_of, item_of, label_maps, matrix, random_counts
 
@@ -101,6 +102,15 @@ def _void_as_0(key: str):
     return value
 
 
+def _running(first: int):
+    """As if the matrix of a picture still held the pictures before it; first: the axis averaged first."""
+
+    def value(predictions, targets, num_classes):
+        return float(_mean(_mean(_iou(_matrices(predictions, targets, num_classes).cumsum(0)), first)))
+
+    return value
+
+
 def _pooled(predictions, targets, num_classes):
     counts = _matrices(predictions, targets, num_classes).sum(0).astype(np.float64)
     hits = counts.trace()
@@ -110,6 +120,7 @@ def _pooled(predictions, targets, num_classes):
 ABSENT = "leave out the class in that picture"
 COMMON = {
     "all": "these are the means of all cells of the table at once: pictures with more classes, or classes in more pictures, weigh more",
+    "running": "the matrix of a picture still holds the pictures before it: each picture needs a new one",
     "picture": "an all-void picture counts with mIoU 0: nothing in it can be scored, so leave it out",
 }
 SCORE_MISTAKES = {
@@ -138,6 +149,7 @@ SCORE_MISTAKES = {
         f"a class that is not in a picture counts as 0 there, and so does an all-void picture: {ABSENT}": _filled(0.0),
         f"a class that is not in a picture counts as 1 there: {ABSENT}": _filled_pictures(1.0),
         f"a class that is not in a picture counts as 1 there, and so does an all-void picture: {ABSENT}": _filled(1.0),
+        COMMON["running"]: _running(1),
         COMMON["picture"]: _of_table(_void_pictures_count_0),
         "the pictures are weighted by their pixels: each picture counts the same": _by_pixels,
         "a class that is only predicted is left out: its IoU is 0 in that picture": _truth_only(1),
@@ -155,6 +167,7 @@ SCORE_MISTAKES = {
         f"a class that is not in a picture counts as 0 there, and so does an all-void picture: {ABSENT}": _filled(0.0),
         f"a class that is not in a picture counts as 1 there: {ABSENT}": _filled_pictures(1.0),
         f"a class that is not in a picture counts as 1 there, and so does an all-void picture: {ABSENT}": _filled(1.0),
+        COMMON["running"]: _running(0),
         "a class that occurs in no picture counts as 0: leave it out": (
             _of_table(lambda table: np.nan_to_num(_mean(table, 0)).mean())
         ),
@@ -177,8 +190,16 @@ ALONE_MISTAKES = {
 }
 
 
+def _float(value):
+    """A tensor of one number as that number."""
+    return float(value) if isinstance(value, torch.Tensor) and value.numel() == 1 else value
+
+
 def _score_words(failed) -> str:
     if failed.want is not None:
+        numbers = failed.got.values() if isinstance(failed.got, dict) else [failed.got]
+        if any(isinstance(value, float) and np.isnan(value) for value in map(_float, numbers)):
+            return f"{failed.why}: a mean took a NaN in; what is not there is left out"
         return failed.why
     if "stack" in failed.why:
         return f"{failed.why} (the pictures differ in size: go through them one by one)"
@@ -289,6 +310,12 @@ def _once(counts, draws):
     return _resampled(counts, [set(draw) for draw in draws.tolist()])
 
 
+def _from_the_list(scores, confidence):
+    """As if the share below were cut to a whole number of scores."""
+    below = int(len(scores) * (1 - confidence) / 2)
+    return float(np.sort(scores)[below]), float(np.sort(scores)[-1 - below])
+
+
 def _absent_is_0(counts, draws):
     return np.nan_to_num(_iou(counts.numpy()[draws.numpy()].sum(1))).mean(1)
 
@@ -334,6 +361,15 @@ INTERVAL_MISTAKES = {
     ),
     "these are the smallest and the largest score: asked are two quantiles": (
         lambda counts, draws, confidence: _quantiles(_resampled(counts, draws.tolist()), 0.0, 1.0)
+    ),
+    "these are scores from the sorted list: interpolate between two neighbors, as `torch.quantile` does": (
+        lambda counts, draws, confidence: _from_the_list(_resampled(counts, draws.tolist()), confidence)
+    ),
+    "these are scores from the sorted list, the nearest ones: interpolate between two neighbors": (
+        lambda counts, draws, confidence: tuple(
+            float(np.quantile(_resampled(counts, draws.tolist()), share, method="nearest"))
+            for share in ((1 - confidence) / 2, (1 + confidence) / 2)
+        )
     ),
     "this is an interval of pixel accuracy: asked is mIoU": _of_scores(_accuracy),
     "this is an interval of mean Dice: asked is mIoU": _of_scores(_dice),
@@ -383,7 +419,5 @@ def _interval_words(failed) -> str:
     got, want = failed.got, failed.want
     if want is None or not all(isinstance(value, float) for value in got):
         return failed.why
-    names = [
-        f"{name} is {x:.6g}, wanted {y:.6g}" for name, x, y in zip(("low", "high"), got, want, strict=True) if x != y
-    ]
-    return ", ".join(names)
+    pairs = zip(("low", "high"), got, want, strict=True)
+    return ", ".join(f"{name} is {x:.6g}, wanted {y:.6g}" for name, x, y in pairs if difference(x, y))

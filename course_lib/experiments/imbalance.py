@@ -88,8 +88,8 @@ def arms(train: Lesions) -> dict[str, Arm]:
         "Dice": Arm(dice),
         "CE + Dice": Arm(losses.ce_dice_loss),
         "10 × cross-entropy": Arm(lambda x, t: 10 * ce(x, t)),
-        "cross-entropy, rate / 5": Arm(ce, lr=LR / 5),
-        "Dice, rate / 5": Arm(dice, lr=LR / 5),
+        "cross-entropy, half the rate": Arm(ce, lr=LR / 2),
+        "Dice, half the rate": Arm(dice, lr=LR / 2),
         "cross-entropy, 3 × steps": Arm(ce, steps=3 * STEPS),
         "Dice, 3 × steps": Arm(dice, steps=3 * STEPS),
     }

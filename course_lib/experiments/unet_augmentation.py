@@ -32,9 +32,9 @@ def few(seed: int) -> Pictures:
     return unet_cells.pictures("train", seed, PICTURES)
 
 
-def train(arm: str, data: Pictures, seed: int):
-    """The net after `unet_cells.STEPS` steps on these pictures, changed anew each time as the arm says."""
-    return unet_cells.train(unet_cells.build(seed), data, seed, weights="gaps", transform=ARMS[arm])
+def train(arm: str, data: Pictures, seed: int, steps: int = unet_cells.STEPS):
+    """The net after so many steps on these pictures, changed anew each time as the arm says."""
+    return unet_cells.train(unet_cells.build(seed), data, seed, weights="gaps", transform=ARMS[arm], steps=steps)
 
 
 def measure(model, val: Pictures, test: Pictures) -> tuple:

@@ -26,9 +26,9 @@ def numbers(reading: str, maps: list, ids: list) -> tuple[float, float | None]:
     return (0.5, None) if reading == "at 0.5" else unet_cells.choose(maps, ids, watershed=reading == "watershed")
 
 
-def train(weights: str, data: Pictures, seed: int):
+def train(weights: str, data: Pictures, seed: int, steps: int = unet_cells.STEPS):
     """The network of one kind of weights; one seed gives all kinds the same start and the same batches."""
-    return unet_cells.train(unet_cells.build(seed), data, seed, weights=weights)
+    return unet_cells.train(unet_cells.build(seed), data, seed, weights=weights, steps=steps)
 
 
 def measure_all(model, val: Pictures, test: Pictures) -> dict[str, tuple]:

@@ -83,5 +83,8 @@ def _numbered(ids, name: str) -> np.ndarray:
         raise ValueError(
             f"match_objects: {name} has the id {ids.min()}; ids are 0 for background and positive for objects"
         )
-    present, numbers = np.unique(ids, return_inverse=True)
-    return numbers.reshape(ids.shape) + (present[0] != 0)
+    if ids.max() > 4 * ids.size:  # a table of all ids would be larger than the map
+        ids = np.unique(ids, return_inverse=True)[1].reshape(ids.shape) + (ids.min() != 0)
+    present = np.bincount(ids.ravel()) > 0
+    present[0] = False
+    return (present * present.cumsum())[ids]

@@ -27,6 +27,7 @@ SKIPS = {"32s": (), "16s": ("score_pool4",), "8s": ("score_pool4", "score_pool3"
 SKIPS["8s-at-once"] = SKIPS["8s"]
 DOUBLING = {"score_pool4": "upscore2", "score_pool3": "upscore_pool4"}  # the layer before each sum
 LAST = {32: "upscore", 16: "upscore16", 8: "upscore8"}  # the layer behind the last sum
+CAFFE_MEAN = (122.67891434, 116.66876762, 104.00698793)  # red, green, blue, of 255
 FULLY_CONNECTED = {"classifier.0.": ("fc6.", 7), "classifier.3.": ("fc7.", 1)}  # torchvision's names, kernel sizes here
 
 
@@ -114,13 +115,18 @@ class FCN(nn.Module):
     def load(self, state_dict: dict, source: str = "torchfcn") -> "FCN":
         """Load public weights and return the net; missing, extra and misshapen keys are named.
 
-        source: "torchfcn", the Caffe nets' names (wkentaro/pytorch-fcn); or "vgg16", a torchvision VGG-16 (with batch_norm VGG-16-BN),
-        whose FC6 and FC7 become convolutions, whose FC8 is left out, and beside which score and upsampling layers stay as they are.
+        source: "torchfcn", the Caffe nets' names (wkentaro/pytorch-fcn). Those expect blue first and 0 ... 255 minus a mean color; the first
+        kernels are turned to red first, and `mean` and `std` set so that `predict` feeds what they expect. Or "vgg16", a torchvision VGG-16
+        (with batch_norm VGG-16-BN), whose FC6 and FC7 become convolutions, whose FC8 is left out, and beside which score and upsampling
+        layers stay as they are.
         """
         if source not in ("torchfcn", "vgg16"):
             raise ValueError(f'FCN: source must be "torchfcn" or "vgg16", not {source!r}')
         if source == "torchfcn":
             state = {re.sub(r"^conv(\d)_(\d)\.", _vgg_name, key): value for key, value in state_dict.items()}
+            first = state.get("vgg.features.0.weight")
+            if first is not None:
+                state["vgg.features.0.weight"] = first.flip(1)
         else:
             state = {key: value for key, value in self.state_dict().items() if "score" in key}
             for key, value in state_dict.items():
@@ -131,6 +137,9 @@ class FCN(nn.Module):
                     kernel = key.endswith(".weight") and value.ndim == 2
                     state[layer + key[13:]] = value.view(len(value), -1, side, side) if kernel else value
         load_state(self, state)
+        if source == "torchfcn":
+            self.mean.copy_(torch.tensor(CAFFE_MEAN) / 255)
+            self.std.fill_(1 / 255)
         return self
 
     def _crops(self) -> dict[str, int]:

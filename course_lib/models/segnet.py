@@ -38,9 +38,8 @@ class SegNet(nn.Module):
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         for before, here, count in zip([3, *channels], channels, CONVOLUTIONS, strict=False):
             self.encoder.append(nn.Sequential(*convolutions([before] + [here] * count, batch_norm=True)))
-            back = [here] * count + [width if before == 3 else before]
+            back = [here] * count + ([] if before == 3 else [before])  # the very last one is the classifier
             self.decoder.insert(0, nn.Sequential(*convolutions(back, batch_norm=True)))
-        del self.decoder[-1][-3:]  # the first stage's last convolution is the classifier
         self.classifier = nn.Conv2d(width, num_classes, kernel_size=3, padding=1)
         add_statistics(self, 3)
 

@@ -9,6 +9,7 @@ from course_lib.widgets.pixel_inspector import PixelInspector, pixel_inspector
 from course_lib.widgets.quiz import Quiz, quiz
 from course_lib.widgets.receptive_field_painter import ReceptiveFieldPainter, receptive_field_painter
 from course_lib.widgets.size_tracer import SizeTracer, size_tracer
+from course_lib.widgets.unpooling_viewer import UnpoolingViewer, unpooling_viewer
 from course_lib.widgets.watershed_explorer import WatershedExplorer, watershed_explorer
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Quiz",
     "ReceptiveFieldPainter",
     "SizeTracer",
+    "UnpoolingViewer",
     "WatershedExplorer",
     "checkerboard_explorer",
     "deconvolution_stepper",
@@ -31,5 +33,6 @@ __all__ = [
     "quiz",
     "receptive_field_painter",
     "size_tracer",
+    "unpooling_viewer",
     "watershed_explorer",
 ]

@@ -5,22 +5,31 @@ export const METRICS = { accuracy: "pixel accuracy", iou: "IoU", dice: "Dice", f
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const ratio = (part, whole) => part / Math.max(whole, 1);
 
-/** Map each pixel: by(row, column, at), where at(row, column) reads the mask and is 0 beyond the picture. */
-function mapped(mask, [height, width], by) {
-  const at = (r, c) => (r < 0 || c < 0 || r >= height || c >= width ? 0 : mask[r * width + c]);
-  return Uint8Array.from(mask, (_, i) => by(Math.floor(i / width), i % width, at));
+/** How many pixels are on in the square that reaches `reach` pixels around each one; sums over rows and columns, taken once. */
+function around(mask, reach, [height, width]) {
+  const table = new Int32Array((height + 1) * (width + 1)); // of the pixels above and to the left
+  for (let r = 0; r < height; r++)
+    for (let c = 0, row = 0; c < width; c++) table[(r + 1) * (width + 1) + c + 1] = table[r * (width + 1) + c + 1] + (row += mask[r * width + c]);
+  return Int32Array.from(mask, (_, i) => {
+    const [r, c] = [Math.floor(i / width), i % width];
+    const [top, bottom] = [Math.max(r - reach, 0) * (width + 1), Math.min(r + reach + 1, height) * (width + 1)];
+    const [left, right] = [Math.max(c - reach, 0), Math.min(c + reach + 1, width)];
+    return table[bottom + right] - table[bottom + left] - table[top + right] + table[top + left];
+  });
 }
 
-const AROUND = [-1, 0, 1].flatMap((dr) => [-1, 0, 1].map((dc) => [dr, dc])); // 3×3
-
-/** What is on where the 3×3 pixels around hold no background; the surroundings of the picture are background. */
-export const erode = (mask, shape) => mapped(mask, shape, (r, c, at) => (AROUND.every(([dr, dc]) => at(r + dr, c + dc)) ? 1 : 0));
+/** What `reach` erosions by 3×3 leave; the surroundings of the picture are background. */
+export const erode = (mask, shape, reach = 1) => Uint8Array.from(around(mask, reach, shape), (n) => (n === (2 * reach + 1) ** 2 ? 1 : 0));
 
 /** What is on where the 3×3 pixels around hold any of the mask. */
-export const dilate = (mask, shape) => mapped(mask, shape, (r, c, at) => (AROUND.some(([dr, dc]) => at(r + dr, c + dc)) ? 1 : 0));
+export const dilate = (mask, shape) => Uint8Array.from(around(mask, 1, shape), (n) => (n ? 1 : 0));
 
 /** The mask moved; what leaves the picture is lost. */
-export const shift = (mask, [down, right], shape) => mapped(mask, shape, (r, c, at) => at(r - down, c - right));
+export const shift = (mask, [down, right], [height, width]) =>
+  Uint8Array.from(mask, (_, i) => {
+    const [r, c] = [Math.floor(i / width) - down, (i % width) - right];
+    return r >= 0 && c >= 0 && r < height && c < width ? mask[r * width + c] : 0;
+  });
 
 /** A square of `side` pixels around (row, column), or as near to that as an even side can be, set to `value`; in place. */
 export function stamp(mask, [row, column], side, value, [height, width]) {
@@ -54,9 +63,14 @@ export function near(edges, tolerance, [height, width]) {
 
 /** The pixels of a mask that `width` erosions take away. */
 export function band(mask, width, shape) {
-  let inner = mask;
-  for (let k = 0; k < width; k++) inner = erode(inner, shape);
+  const inner = erode(mask, shape, width);
   return Uint8Array.from(mask, (on, i) => on - inner[i]);
+}
+
+/** The truth with what does not change while one paints: its boundary, what is near it, its band. */
+export function settle(truth, shape, tolerance, width) {
+  const wanted = boundary(truth, shape);
+  return { truth, shape, tolerance, width, wanted, close: near(wanted, tolerance, shape), ring: band(truth, width, shape) };
 }
 
 /**
@@ -64,23 +78,23 @@ export function band(mask, width, shape) {
  * right if the other mask has one within the tolerance; "bands": of the bands along the inner side of both outlines.
  */
 export function sorts(S, mask, view) {
-  const [truth, found] = view === "bands" ? [band(S.truth, S.band, S.shape), band(mask, S.band, S.shape)] : [S.truth, mask];
+  const [truth, found] = view === "bands" ? [S.ring, band(mask, S.width, S.shape)] : [S.truth, mask];
   if (view !== "boundaries") return found.map((on, i) => (on ? (truth[i] ? 1 : 2) : truth[i] ? 3 : 0));
-  const [wanted, edges] = [boundary(truth, S.shape), boundary(found, S.shape)];
-  const [reached, right] = [near(edges, S.tolerance, S.shape), near(wanted, S.tolerance, S.shape)];
-  return edges.map((on, i) => (on ? (right[i] ? 1 : 2) : wanted[i] ? (reached[i] ? 1 : 3) : 0));
+  const edges = boundary(found, S.shape);
+  const reached = near(edges, S.tolerance, S.shape);
+  return edges.map((on, i) => (on ? (S.close[i] ? 1 : 2) : S.wanted[i] ? (reached[i] ? 1 : 3) : 0));
 }
 
 /** How many pixels of a view are of sort 1, 2 and 3. */
 export const counts = (sorted) => [1, 2, 3].map((sort) => sorted.reduce((n, each) => n + (each === sort ? 1 : 0), 0));
 
-/** The five metrics of a mask, by the names of METRICS. S = { truth, shape, tolerance, band }. */
+/** The five metrics of a mask, by the names of METRICS. */
 export function measure(S, mask) {
   const [tp, fp, fn] = counts(sorts(S, mask, "pixels"));
   const [inBoth, onlyFound, onlyTrue] = counts(sorts(S, mask, "bands"));
-  const [wanted, edges] = [boundary(S.truth, S.shape), boundary(mask, S.shape)];
+  const edges = boundary(mask, S.shape);
   const hits = (these, others) => ratio(sum(these.map((on, i) => on & others[i])), sum(these));
-  const [precision, recall] = [hits(edges, near(wanted, S.tolerance, S.shape)), hits(wanted, near(edges, S.tolerance, S.shape))];
+  const [precision, recall] = [hits(edges, S.close), hits(S.wanted, near(edges, S.tolerance, S.shape))];
   return {
     accuracy: (mask.length - fp - fn) / mask.length,
     iou: tp / (tp + fp + fn),
@@ -95,7 +109,7 @@ export const changes = (now, before) => Object.keys(METRICS).map((name) => (Math
 
 /** [what the last step did, what an empty prediction would get, do the metrics disagree]; before: the metrics before it, or null. */
 export function verdict(S, now, before) {
-  const empty = `Nothing painted at all: pixel accuracy ${format(measure(S, new Uint8Array(S.truth.length)).accuracy, 3)}, and 0 in the other four.`;
+  const empty = `Nothing painted at all: pixel accuracy ${format((S.truth.length - sum(S.truth)) / S.truth.length, 3)}, and 0 in the other four.`;
   if (!before) return ["Paint one stroke: this line says which metrics it raised and which it lowered.", empty, false];
   const moved = changes(now, before);
   const names = (sign) => Object.values(METRICS).filter((_, k) => moved[k] === sign);

@@ -11,7 +11,7 @@ const LEGENDS = {
 const KIND_WORDS = ["TN, background in both", "TP, in both", "FP, only predicted", "FN, only true"];
 
 /** Path of the pixels for which `test` holds, in runs along the rows. */
-function area(test, [height, width]) {
+function runs(test, [height, width]) {
   const parts = [];
   for (let r = 0; r < height; r++)
     for (let c = 0; c < width; c++) {
@@ -51,6 +51,7 @@ export function render({ model, el }) {
   root.classList.add("cw-mask");
   const shape = model.get("size");
   const [height, width] = shape;
+  const area = height * width;
   const view = options(model, "view", "show", [["pixels", "pixels"], ["boundaries", "boundaries"], ["bands", "bands"]]);
   const px = (value) => `${value} px`;
   const sliders = [["brush", "brush", 1, 9], ["tolerance", "tolerance of F1", 0, 8], ["band", "boundary band", 1, 8]].map((spec) => slider(model, ...spec, 1, px));
@@ -93,7 +94,8 @@ export function render({ model, el }) {
         acts("another truth", ...Object.entries(PRESETS).map(([name, label]) => button(label, () => another(preset(name, shape))))),
         h("div", { class: "cw-mp-sliders" }, ...sliders))),
   );
-  let [S, mask, packed] = [null, null, ["", ""]]; // truth and settings, the prediction, and both as they came
+  let [S, mask] = [null, null]; // the truth with its settings, the prediction
+  let [settled, compared] = ["", ""]; // what S was made from, what is on the screen
   let stroke = null; // { value, at } while the pointer is down
 
   /** Keep what is shown as the step before. */
@@ -146,38 +148,44 @@ export function render({ model, el }) {
     event.preventDefault();
   });
 
-  function draw() {
-    const [target, prediction, name, [row, column]] = ["target", "prediction", "view", "cursor"].map((trait) => model.get(trait));
-    const side = model.get("brush");
-    [view, ...sliders].forEach((control) => control.refresh());
-    const truth = target === packed[0] ? S.truth : Uint8Array.from(unpack(target, height * width));
-    S = { truth, shape, tolerance: model.get("tolerance"), band: model.get("band") };
-    mask = Uint8Array.from(unpack(prediction, height * width));
-    packed = [target, prediction];
+  /** All that the cursor does not change. */
+  function compare(prediction, name, last) {
+    mask = Uint8Array.from(unpack(prediction, area));
     const sorted = sorts(S, mask, name);
     picture.paint((i) => COLORS[sorted[i]]);
-    const filled = (sort, id) => `<path class="cw-mp-fill" style="fill:url(#${id})" d="${area((i) => sorted[i] === sort, shape)}"/>`;
+    const filled = (sort, id) => `<path class="cw-mp-fill" style="fill:url(#${id})" d="${runs((i) => sorted[i] === sort, shape)}"/>`;
     picture.put("hatch", patterns(ids, Math.max(0.5, Math.max(height, width) / 64)) + filled(2, ids[0]) + filled(3, ids[1]));
     const outline = (values) => borders((i, j) => values[i] !== (values[j] ?? 0), shape, true);
-    picture.put("truth", line(outline(truth)));
+    picture.put("truth", line(outline(S.truth)));
     picture.put("guess", line(outline(mask), "cw-dashed"));
-    const first = (at) => at - Math.floor((side - 1) / 2);
-    picture.put("cursor", line(`M${first(column)} ${first(row)}h${side}v${side}h-${side}z`));
     const each = counts(sorted);
     LEGENDS[name](S).forEach((text, k) => (legend[k].words.textContent = `${text}: ${each[k]}`));
-    const [guessed, true_] = [mask, truth].map((values) => values[row * width + column]);
-    const kind = guessed ? (true_ ? 1 : 2) : true_ ? 3 : 0;
-    here.textContent = `Row ${row}, column ${column}: ${KIND_WORDS[kind]}.`;
-    const last = model.get("history").at(-1);
     const now = measure(S, mask);
-    const before = last && last[0] === target ? measure(S, Uint8Array.from(unpack(last[1], height * width))) : null;
+    const before = last ? measure(S, Uint8Array.from(unpack(last, area))) : null;
     const moved = before ? changes(now, before) : [];
     Object.keys(METRICS).forEach((metric, k) => rows[k].refresh(now[metric], before && before[metric], moved[k] ?? 0));
     const [did, empty, disagree] = verdict(S, now, before);
     words.forEach((node, k) => (node.textContent = [did, empty][k]));
     words[0].className = disagree ? "cw-uneven" : "";
-    undo.disabled = !model.get("history").length;
     root.dataset.disagree = disagree;
+  }
+
+  function draw() {
+    const [target, prediction, history, name, side] = ["target", "prediction", "history", "view", "brush"].map((trait) => model.get(trait));
+    [view, ...sliders].forEach((control) => control.refresh());
+    undo.disabled = !history.length;
+    const setting = [target, model.get("tolerance"), model.get("band")];
+    if (setting.join() !== settled) S = settle(Uint8Array.from(unpack(target, area)), shape, setting[1], setting[2]);
+    settled = setting.join();
+    const last = history.at(-1)?.[0] === target ? history.at(-1)[1] : null; // the step before, if the truth is still the same
+    const shown = [settled, prediction, name, last].join();
+    if (shown !== compared) compare(prediction, name, last);
+    compared = shown;
+    const [row, column] = model.get("cursor");
+    const first = (at) => at - Math.floor((side - 1) / 2);
+    picture.put("cursor", line(`M${first(column)} ${first(row)}h${side}v${side}h-${side}z`));
+    const [guessed, wanted] = [mask, S.truth].map((values) => values[row * width + column]);
+    here.textContent = `Row ${row}, column ${column}: ${KIND_WORDS[guessed ? (wanted ? 1 : 2) : wanted ? 3 : 0]}.`;
   }
 
   return drawOnChange(model, ["target", "prediction", "view", "cursor", "brush", "tolerance", "band", "history"], draw);

@@ -186,7 +186,7 @@ export function render({ model, el }) {
       fill(right, "up", level, `${on ? 2 * channels(level) : channels(level)} → ${channels(level)} channels`);
       const [maps, ups] = [traced.map((one) => one.down[level].after), traced.map((one) => one.up[level].before)];
       const drawn = on && P.net === "valid" && Math.min(...ups) > 0;
-      svg.style.visibility = drawn ? "visible" : "hidden";
+      svg.toggleAttribute("hidden", P.net === "padded");
       svg.innerHTML = drawn ? cropPicture(maps, ups) : "";
       const over = maps.map((side, axis) => (side - ups[axis]) / 2);
       const crop = [...new Set(over)].map((each) => format(each, 1)).join(" and ");

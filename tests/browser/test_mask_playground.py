@@ -39,7 +39,7 @@ def test_the_metrics_are_the_librarys(in_module):
     data = [[truth.ravel().tolist(), guess.ravel().tolist(), truth.shape] for truth, guess in cases]
     body = """
         return data[0].map(([truth, mask, shape], k) => data[1].map(([tolerance, band]) => {
-            const S = { truth: Uint8Array.from(truth), shape, tolerance, band };
+            const S = m.settle(Uint8Array.from(truth), shape, tolerance, band);
             return Object.values(m.measure(S, Uint8Array.from(mask)));
         }));"""
     for (truth, guess), rows in zip(cases, in_module(MaskPlayground, [data, reaches], body), strict=True):
@@ -65,7 +65,7 @@ def test_masks_are_scipys_and_words_the_mirrors(in_module):
         return data.map(([state, by, at, side]) => {
             const shape = state.size;
             const [truth, mask] = [state.target, state.prediction].map((text) => Uint8Array.from(m.unpack(text, shape[0] * shape[1])));
-            const S = { truth, shape, tolerance: state.tolerance, band: state.band };
+            const S = m.settle(truth, shape, state.tolerance, state.band);
             const [on, off] = [mask.slice(), mask.slice()];
             m.stamp(on, at, side, 1, shape);
             m.stamp(off, at, side, 0, shape);

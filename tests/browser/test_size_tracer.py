@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 
 import pytest
 import torch
@@ -18,10 +19,10 @@ ACTIVE_CELL = "() => window.jupyterapp.shell.currentWidget.content.activeCellInd
 
 
 def states():
-    """Every side from 1 to 700 and some up to 2048 at every depth, with random skips and another side."""
+    """Sides of every residue up to 700 and some up to 2048, at every depth, with random skips and another side."""
     draw = random.Random(0)
     for net, depth in itertools.product(("valid", "padded"), range(1, 6)):
-        for n in [*range(1, 700, 1 if depth == 4 else 3), *range(700, 2049, 61), 2048]:
+        for n in [*range(1, 700, 3 if depth == 4 else 11), *range(700, 2049, 131), 2048]:
             skips = [draw.random() < 0.7 for _ in range(5)]
             other = n if n % 2 else draw.randint(1, 2048)
             yield SizeTracer(net=net, height=n, width=other, depth=depth, skips=skips)
@@ -29,7 +30,8 @@ def states():
 
 def test_the_browser_traces_as_python(in_module):
     widgets = list(states())
-    body = """return data.map((P) => ({ trace: m.trace(P, P.height), words: m.verdict(P), near: m.nearest(P, P.height), parameters: m.parameters(P) }));"""
+    body = """return data.map((P) => ({ trace: m.trace(P, P.height), words: m.verdict(P), near: m.nearest(P, P.height),
+        parameters: m.parameters(P) }));"""
     answers = in_module(SizeTracer, [widget.state() for widget in widgets], body)
     fitting = 0
     for widget, answer in zip(widgets, answers, strict=True):
@@ -40,7 +42,7 @@ def test_the_browser_traces_as_python(in_module):
         assert answer["near"] == list(widget.nearest(widget.height))
         assert answer["parameters"] == widget.parameters()
         fitting += answer["words"][3]
-    assert 20 < fitting < len(widgets) / 4
+    assert 10 < fitting < len(widgets) / 4
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
@@ -103,12 +105,12 @@ def test_a_padded_net_without_repair_breaks_where_the_tracer_says():
     for n, skips in itertools.product(range(8, 60), itertools.product((True, False), repeat=3)):
         tracer = SizeTracer(net="padded", height=n, width=8, depth=3, skips=[*skips, True, True])
         problem = tracer.problem(n)
-        try:
-            out = run(n, skips)
-        except RuntimeError as error:
-            assert problem[0] == "clash", (n, skips)
-            assert {str(problem[2]), str(problem[3])} <= set(str(error).replace(".", " ").split())
+        if problem and problem[0] == "clash":
+            with pytest.raises(RuntimeError, match="Sizes of tensors must match") as refused:
+                run(n, skips)
+            assert {str(problem[2]), str(problem[3])} <= set(re.findall(r"\d+", str(refused.value)))
         else:
+            out = run(n, skips)
             assert (problem is None) == (out == n), (n, skips)
             assert problem is None or problem[::3] == ("short", out)
 
@@ -250,4 +252,4 @@ def test_in_jupyterlab(notebook):
     page.get_by_role("checkbox", name="skip of level 2").uncheck()
     page.until("print(tracer.skips)", "[True, False, True, True, True]")
     page.until("tracer.height, tracer.net = 512, 'padded'", "")
-    page.locator(".cw-verdict", has_text="512×572 breaks: on level 3 the skip is 143 pixels wide").wait_for()
+    page.locator(".cw-verdict", has_text="512×572 breaks: on level 4 the skip is 71 pixels wide").wait_for()

@@ -164,6 +164,17 @@ def f1_without_diagonal(prediction, target, tolerance):
     return score(prediction, target, within(tolerance), edge=edge)
 
 
+def f1_overwrites(prediction, target, tolerance):
+    def edge(mask):
+        out = torch.zeros_like(mask)
+        out[:, :-1] = mask[:, :-1] != mask[:, 1:]
+        out[:-1] = mask[:-1] != mask[1:]
+        out[:-1, :-1] = mask[:-1, :-1] != mask[1:, 1:]
+        return out
+
+    return score(prediction, target, within(tolerance), edge=edge)
+
+
 def f1_padded_with_false(prediction, target, tolerance):
     def edge(mask):
         padded = F.pad(mask, (0, 1, 0, 1))
@@ -265,6 +276,7 @@ MUTANTS = [
     (f1_of_inner_rims_with_frame, "with the frame of the picture"),
     (f1_of_both_sides, "both sides of the edge"),
     (f1_without_diagonal, "the lower right neighbor is not compared"),
+    (f1_overwrites, "combine with |="),
     (f1_padded_with_false, "neighbors outside do not exist"),
     (f1_rolled, "wraps around"),
     (f1_without_last_lines, "last row and the last column"),

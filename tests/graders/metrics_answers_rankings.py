@@ -56,6 +56,11 @@ def rival_in_numpy_style(iou, gap, wins):
     return torch.from_numpy(other) if (gain if wins == "dice" else -gain) >= gap else None
 
 
+def rival_in_float32(iou, gap, wins):
+    other = rival_in_numpy_style(iou, gap, wins)
+    return None if other is None else other.float().tolist()
+
+
 def rival_never(iou, gap, wins):
     """With the Dice of the mean there is none."""
     goal = iou.mean() - gap if wins == "dice" else iou.mean() + gap
@@ -146,4 +151,4 @@ MUTANTS = [
     (rival_of_equal_miou, "has the same mIoU"),
     (rival_scaled, "worse by both scores"),
 ]
-ALTERNATES = [rival_by_the_inverse, rival_in_numpy_style]
+ALTERNATES = [rival_in_float32, rival_by_the_inverse, rival_in_numpy_style]

@@ -150,6 +150,18 @@ def scores_of_the_last(predictions, targets, num_classes):
     return dict_of(counts.iou(), table)
 
 
+def scores_of_one_matrix(predictions, targets, num_classes):
+    counts, rows = metrics.ConfusionMatrix(num_classes), []
+    for prediction, target in zip(predictions, targets, strict=True):
+        rows.append(counts.update(prediction, target).iou())
+    return dict_of(counts.iou(), torch.stack(rows))
+
+
+def scores_classes_plain_mean(predictions, targets, num_classes):
+    table, whole = table_of(predictions, targets, num_classes)
+    return dict_of(whole, table) | {"classes": table.nanmean(0).mean()}
+
+
 def scores_stacked(predictions, targets, num_classes):
     counts = metrics.ConfusionMatrix(num_classes).update(torch.stack(predictions), torch.stack(targets))
     return {"set": counts.miou(), "images": counts.miou(), "classes": counts.miou()}
@@ -181,6 +193,8 @@ SCORE_MUTANTS = [
     (scores_truth_only, "only predicted is left out"),
     (scores_with_void, "void pixels are scored as class 0"),
     (scores_of_the_last, "a matrix begins anew"),
+    (scores_of_one_matrix, "still holds the pictures before it"),
+    (scores_classes_plain_mean, "a mean took a NaN in"),
     (scores_stacked, "the pictures differ in size"),
     (scores_in_a_tuple, "return a dict, not a tuple"),
     (scores_pooled, "take the IoU of each class"),
@@ -264,6 +278,12 @@ def interval_extremes(counts, draws, confidence):
     return float(scores.min()), float(scores.max())
 
 
+def interval_from_the_list(counts, draws, confidence):
+    scores = sorted(scores_of(counts, draws).tolist())
+    below = int(len(scores) * (1 - confidence) / 2)
+    return scores[below], scores[-1 - below]
+
+
 def interval_absent_is_0(counts, draws, confidence):
     return between(iou_of(counts[draws].sum(1)).nan_to_num(0).mean(1), confidence)
 
@@ -312,6 +332,7 @@ INTERVAL_MUTANTS = [
     (interval_normal, "standard deviations"),
     (interval_of_the_mean, "more draws would shrink that"),
     (interval_extremes, "smallest and the largest"),
+    (interval_from_the_list, "interpolate between two neighbors"),
     (interval_absent_is_0, "counts as 0: the mean of that draw leaves it out"),
     (interval_truth_only, "only in the prediction is left out"),
     (interval_accuracy, "pixel accuracy"),

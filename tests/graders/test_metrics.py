@@ -104,6 +104,19 @@ def matrix_not_flat(prediction, target, num_classes):
     return torch.bincount(codes, minlength=num_classes**2)[: num_classes**2].reshape(num_classes, num_classes)
 
 
+def matrix_indexed_by_bytes(prediction, target, num_classes):
+    counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+    valid = target != 255
+    ones = torch.ones(int(valid.sum()), dtype=torch.int64)
+    return counts.index_put_((target[valid], prediction[valid]), ones, accumulate=True)
+
+
+def matrix_by_histogram(prediction, target, num_classes):
+    """Without its range, the histogram begins at the smallest label that occurs."""
+    valid = target != 255
+    return torch.from_numpy(np.histogram2d(target[valid], prediction[valid], bins=num_classes)[0]).long()
+
+
 def matrix_without_minlength(prediction, target, num_classes):
     valid = target != 255
     codes = target[valid].long() * num_classes + prediction[valid].long()
@@ -275,6 +288,11 @@ def iou_zero_for_nothing(counts, over):
     return iou, mean_over(iou, counts, over) if counts.any() else 0.0
 
 
+def iou_zero_for_nothing_in_all(counts, over):
+    iou = iou_of(counts)
+    return iou, float(iou.nansum() / len(iou)) if over == "all" else mean_over(iou, counts, over)
+
+
 def iou_nan_where_hallucinated(counts, over):
     iou = iou_of(counts)
     iou[counts.sum(1) == 0] = float("nan")
@@ -314,6 +332,8 @@ MUTANTS = {
         (matrix_void_class_kept, "void has a row and a column"),
         (matrix_adds_once, "adds 1 only once"),
         (matrix_not_flat, "these maps are not flat"),
+        (matrix_indexed_by_bytes, "a uint8 index counts as a mask"),
+        (matrix_by_histogram, "pixels are truly of class"),
         (matrix_without_minlength, "tell it the `minlength`"),
         (matrix_of_the_first, "only the first picture"),
         (matrix_for_each, "asked is one, their sum"),
@@ -338,6 +358,7 @@ MUTANTS = {
         (iou_weighted, "weighted by their pixels"),
         (iou_pooled, "divides all true positives by all unions"),
         (iou_zero_for_nothing, "nothing was scored"),
+        (iou_zero_for_nothing_in_all, "so there it is NaN as well"),
         (iou_nan_where_hallucinated, "its union is not empty"),
         (iou_cut, "cut out"),
         (iou_only, "return the pair"),

@@ -29,6 +29,8 @@ def by_pairs(found, truth, threshold):
 def test_numbers_do_not_matter_and_may_have_gaps():
     truth = squares()
     assert match_objects(np.array([0, 90, 7, 1000, 3])[truth], truth) == Matches(tp=4)
+    assert match_objects(np.array([0, 9, 10**12, 1, 3])[truth], truth) == Matches(tp=4)
+    assert match_objects(np.array([10**12, 5])[1 - (truth[1:5, 1:9] == 1)], truth[1:5, 1:9]).tp == 2
     assert match_objects(torch.from_numpy(truth), torch.from_numpy(truth).to(torch.uint8)) == Matches(tp=4)
     assert match_objects(truth[1:5, 1:5], truth[1:5, 1:5]) == Matches(tp=1)  # no background at all
 
@@ -56,6 +58,7 @@ def test_equals_the_loop_over_all_pairs(threshold):
         truth = np.kron(rng.integers(0, 5, rng.integers(1, 5, 2)), np.ones((3, 5), int))
         found = np.roll(truth, rng.integers(0, 2, 2), (0, 1)) * (rng.random(truth.shape) < 0.97)
         found[found == 2] = rng.integers(1, 3)
+        found[: len(found) // 2][found[: len(found) // 2] == 4] = 5  # one true object in two parts
         expected = by_pairs(found, truth, threshold)
         assert match_objects(found, truth, threshold) == expected
         seen += expected

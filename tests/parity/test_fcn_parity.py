@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.models import FCN
+from course_lib.training import predict_logits
 
 VARIANTS = ["32s", "16s", "8s", "8s-at-once"]
 CONVS = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "5_1", "5_2", "5_3"]
@@ -46,8 +47,8 @@ def random_state(variant, **sizes):
 
 
 def reference(state, images, variant):
-    """The layers one by one: first padding 100, poolings that round up, FC6 unpadded, offsets as constants."""
-    x, pools = images, {}
+    """The layers one by one, on blue first: padding 100, poolings that round up, FC6 unpadded, offsets as constants."""
+    x, pools = images[:, [2, 1, 0]], {}
     for conv in CONVS:
         padding = 100 if conv == "1_1" else 1
         x = F.relu(F.conv2d(x, state[f"conv{conv}.weight"], state[f"conv{conv}.bias"], padding=padding))
@@ -92,6 +93,18 @@ def test_equals_the_released_layout(variant, size):
     torch.testing.assert_close(net(images), expected, rtol=0, atol=1e-9)
 
 
+@torch.no_grad()
+def test_predict_feeds_what_the_released_weights_expect():
+    """Blue first, 0 ... 255, minus the mean color; here for a picture of one color, the answer read from logits."""
+    state = random_state("32s", width=2, head=4, classes=3)
+    net = FCN(3, "32s", width=2, head_width=4).double().load(state)
+    picture = torch.tensor([200.0, 100.0, 50.0], dtype=torch.float64)[:, None, None].expand(3, 20, 30)
+    mean = torch.tensor([122.67891434, 116.66876762, 104.00698793])[:, None, None]
+    expected = reference(state, (picture - mean)[None], "32s")[0]
+    assert expected.std() > 1
+    torch.testing.assert_close(predict_logits(net, picture / 255), expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_skip_matters_in_the_reference_and_gradients_agree(variant):
     state = random_state(variant, width=4, head=8, classes=3)
@@ -103,7 +116,8 @@ def test_every_skip_matters_in_the_reference_and_gradients_agree(variant):
     for key in set(leaves) - {k for k in leaves if k.startswith("conv")}:
         assert leaves[key].grad.abs().max() > 1e-6
         torch.testing.assert_close(net.get_parameter(key).grad, leaves[key].grad, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(net.vgg.features[0].weight.grad, leaves["conv1_1.weight"].grad, rtol=1e-9, atol=1e-9)
+    first = leaves["conv1_1.weight"].grad.flip(1)
+    torch.testing.assert_close(net.vgg.features[0].weight.grad, first, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
