@@ -120,7 +120,8 @@ def graph_cut(costs: Tensor, right: Tensor, down: Tensor) -> Tensor:
     capacity = np.concatenate([between, between, costs[BACKGROUND], costs[OBJECT]])
     scale = 2**30 / max(costs.sum(1).max(), between.max(initial=0.0), 1e-9)
     whole = np.rint(capacity * scale).clip(0, 2**30).astype(np.int32)
-    graph = sparse.csr_array((whole, (tails, heads)), shape=(n + 2, n + 2))
+    ends = tails.astype(np.int32), heads.astype(np.int32)  # the only index type that SciPy 1.14's maximum_flow takes
+    graph = sparse.csr_array((whole, ends), shape=(n + 2, n + 2))
     room = graph - maximum_flow(graph, n, n + 1).flow
     room.eliminate_zeros()  # a stored zero would count as an edge
     labels = np.zeros(n + 2, bool)
