@@ -21,6 +21,7 @@ from course_lib.widgets import (
     pixel_inspector,
     receptive_field_painter,
     size_tracer,
+    unpooling_viewer,
     watershed_explorer,
 )
 
@@ -60,6 +61,7 @@ CASES = {
     "playground, 96×96 tolerance": (mask_playground(size=96), "tolerance"),
     "losses, gamma": (loss_curves(), "gamma"),
     "losses, Tversky's alpha": (loss_curves("Tversky"), "alpha"),
+    "unpooling, 8×8 map": (unpooling_viewer(size=8), "value"),
     "sizes, height": (size_tracer(), "height"),
     "sizes, poolings": (size_tracer("padded", 512, 512), "depth"),
 }

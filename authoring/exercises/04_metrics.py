@@ -15,7 +15,7 @@ from course_lib import checks, metrics
 
 check = checks.exercise("04_metrics")
 
-# %% [markdown] tags=["question"] difficulty=2 minutes=12
+# %% [markdown] tags=["question"] difficulty=1 minutes=10
 # ## 1 · Count every pixel once
 # `prediction` and `target` are label maps of one shape, `(H, W)` or `(N, H, W)`. Return **one** confusion matrix of all
 # their pixels: an int64 tensor `(num_classes, num_classes)`, rows for the truth, columns for the prediction. So entry
@@ -32,7 +32,7 @@ check = checks.exercise("04_metrics")
 # numbers. How large does that number get, and does it fit into the dtype of the maps?
 # ### HINT idea
 # Take the pixels whose target is not void, from both maps. Turn them into int64 first. Then
-# `truth * num_classes + guess` is the number of the case, and `torch.bincount` counts.
+# `truth * num_classes + guess` is the number of the case, and `torch.bincount` counts. (On paper: both rows are `0 1 0`.)
 # ### HINT almost
 # `valid = target != 255`, then `codes = target[valid].long() * num_classes + prediction[valid].long()`, then
 # `torch.bincount(codes, minlength=num_classes**2)`, in the shape of the matrix.
@@ -179,7 +179,8 @@ check(3, set_scores)
 # ### HINT idea
 # Begin with a map of `False` and set three parts of it with `|=`, one for each neighbor; the part for the lower right
 # neighbor is one row and one column smaller. `edge.nonzero()` lists the coordinates, `(n, 2)`. With all distances
-# between two lists, `(n, m)`, each list asks: is any of mine small enough?
+# between two lists, `(n, m)`, each list asks: is any of mine small enough? (On paper: the middle pixel itself, and its left,
+# upper and upper left neighbors, which see it to the right, below, or both. A full mask has none.)
 # ### HINT almost
 # ```python
 # edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]

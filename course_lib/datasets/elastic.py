@@ -9,6 +9,7 @@ vectors differ by more than their distance the field folds, and a piece of the p
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
@@ -41,7 +42,8 @@ class Elastic(v2.Transform):
     """Transform (image, target) -> (image, target) for `transform=` of every data set, alone or in a `v2.Compose`.
 
     grid, sd: as for `displacement_field`, sd in pixels of the picture. Images are read bilinearly, masks by the nearest
-    pixel; what comes from outside is black in images and void (255) in masks, as everywhere in the course.
+    pixel; what comes from outside is black in images and void (255) in masks, as everywhere in the course. Boxes stay as
+    they are: the data sets make them anew from the masks.
     """
 
     def __init__(self, grid: int = 3, sd: float = 10.0):
@@ -56,5 +58,7 @@ class Elastic(v2.Transform):
         return {"displacement": torch.stack([right * 2 / width, down * 2 / height], -1)[None]}
 
     def transform(self, inpt, params: dict):
+        if isinstance(inpt, tv_tensors.BoundingBoxes):  # torchvision 0.23 fails on those that touch the frame
+            return inpt
         fill = next((value for kind, value in FILL.items() if isinstance(inpt, kind)), 0)
         return self._call_kernel(functional.elastic, inpt, **params, fill=fill)

@@ -7,7 +7,7 @@ enlarged before the decoder convolves it; all have the same parameters and, but 
 - corner indices: always to the upper left; sparse and regular;
 - bilinear: no zeros, no places;
 - features added: the encoder's whole map is added to the bilinearly enlarged one (or to the unpooled one, which Badrinarayanan et al. 2017,
-  section 4.1, call encoder addition). Addition needs no further weights, so these arms match too.
+  table 1, call encoder addition). Addition needs no further weights, so these arms match too.
 Sparse maps learn slowly, so every arm is trained for 480 steps, and three also for 120, as the lesson does.
 """
 

@@ -18,7 +18,7 @@ from course_lib.experiments import unet_cells
 from course_lib.models import UNet
 from course_lib.training import fit, predict_logits
 
-SEEDS, STEPS, CROP = 3, 150, 128
+SEEDS, STEPS, CROP = 3, 120, 96
 TEST = (11, 13, 15, 17, 19)
 SPLITS = {  # sections to learn from, sections to choose the threshold by
     "neighbors": ((10, 12, 14, 16, 18, 20), (9, 21)),

@@ -115,17 +115,16 @@ class FCN(nn.Module):
     def load(self, state_dict: dict, source: str = "torchfcn") -> "FCN":
         """Load public weights and return the net; missing, extra and misshapen keys are named.
 
-        source: "torchfcn", the Caffe nets' names (wkentaro/pytorch-fcn). Those expect blue first and 0 ... 255 minus a mean color; the first
-        kernels are turned to red first, and `mean` and `std` set so that `predict` feeds what they expect. Or "vgg16", a torchvision VGG-16
-        (with batch_norm VGG-16-BN), whose FC6 and FC7 become convolutions, whose FC8 is left out, and beside which score and upsampling
-        layers stay as they are.
+        source: "torchfcn", the Caffe nets' names (wkentaro/pytorch-fcn). Those want blue first and 0 ... 255 minus a mean color: the
+        first kernels are turned to red first, and `mean` and `std` are set, so `predict` is right. Or "vgg16", a torchvision VGG-16 (with
+        batch_norm VGG-16-BN): FC6 and FC7 become convolutions, FC8 is left out, score and upsampling layers stay as they are.
         """
         if source not in ("torchfcn", "vgg16"):
             raise ValueError(f'FCN: source must be "torchfcn" or "vgg16", not {source!r}')
         if source == "torchfcn":
             state = {re.sub(r"^conv(\d)_(\d)\.", _vgg_name, key): value for key, value in state_dict.items()}
             first = state.get("vgg.features.0.weight")
-            if first is not None:
+            if first is not None and first.ndim == 4:
                 state["vgg.features.0.weight"] = first.flip(1)
         else:
             state = {key: value for key, value in self.state_dict().items() if "score" in key}

@@ -76,8 +76,10 @@ class MaskPlayground(CourseWidget):
 
     def changes(self) -> dict[str, int]:
         """What the last step did to each metric: -1 lowered, 0 nothing, 1 raised; {} if there was none."""
-        before = self.before() or {}
-        change = {name: self.metrics()[name] - value for name, value in before.items()}
+        if (before := self.before()) is None:
+            return {}
+        now = self.metrics()
+        change = {name: now[name] - value for name, value in before.items()}
         return {name: 0 if abs(value) < 1e-12 else int(np.sign(value)) for name, value in change.items()}
 
     def verdict(self) -> tuple[str, str, bool]:

@@ -4,10 +4,16 @@ import metrics_answers_boundary as edges
 import metrics_answers_rankings as ranks
 import metrics_answers_sets as sets
 import numpy as np
+import pytest
 import torch
 from harness import exercise_tests
 
 from course_lib import metrics
+from course_lib.checks import judge
+from course_lib.checks.session import questions_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")  # one mutant does it
+
 
 # 1 · the confusion matrix
 
@@ -158,6 +164,12 @@ def matrix_by_interleaving(prediction, target, num_classes):
 
 
 # 2 · three mIoUs
+
+
+def iou_asks_the_library(counts, over):
+    matrix = metrics.ConfusionMatrix(len(counts))
+    matrix.counts = counts
+    return matrix.iou(), matrix.miou(over)
 
 
 def iou_by_loops(counts, over):
@@ -361,6 +373,7 @@ MUTANTS = {
         (iou_zero_for_nothing_in_all, "so there it is NaN as well"),
         (iou_nan_where_hallucinated, "its union is not empty"),
         (iou_cut, "cut out"),
+        (iou_asks_the_library, "of course_lib, which this question does not allow"),
         (iou_only, "return the pair"),
         (iou_in_whole_numbers, "use / and floats"),
         (iou_of_recall_only_in_the_mean, "is wanted"),
@@ -380,3 +393,18 @@ ALTERNATES = {
 }
 
 TestExercise = exercise_tests("04_metrics", MUTANTS, ALTERNATES)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("confusion_matrix", matrix_asks_the_library),
+        ("mean_iou", iou_asks_the_library),
+        ("boundary_f1", edges.f1_asks_the_library),
+    ],
+)
+def test_the_checks_want_what_the_library_computes(name, answer):
+    question = next(q for q in questions_of("04_metrics") if q.name == name)
+    failed = [o.claim for o in judge(question, answer, "04_metrics").outcomes if not o.passed]
+    assert len(failed) == 1
+    assert failed[0].startswith("it is built by hand")

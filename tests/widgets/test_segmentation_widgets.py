@@ -1,4 +1,4 @@
-"""The Python side of the widgets of lessons 04, 05 and 08: what they say, what they refuse, that the picture follows, and their facts."""
+"""The Python side of the widgets of lessons 04, 05, 07, 08: what they say, what they refuse, that the picture follows, their facts."""
 
 import functools
 import itertools
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import traitlets
 
-from course_lib.widgets import loss_curves, mask_playground, size_tracer
+from course_lib.widgets import loss_curves, mask_playground, size_tracer, unpooling_viewer
 from course_lib.widgets.mask_playground import METRICS, preset
 
 
@@ -85,7 +85,17 @@ def test_describe_tracer():
     )
 
 
-MAKERS = [mask_playground, loss_curves, size_tracer]
+def test_describe_viewer():
+    assert unpooling_viewer([[1, 2], [4, 3]]).describe() == (
+        "Unpooling viewer, input 2×2. Pooling keeps 1 of 4 numbers; the letters, 2 bits each, say where in its window each was. "
+        "True indices: 1 of 1 maxima have their value at their pixel; mean difference to the input 1.50. "
+        "Random indices: 0 of 1 maxima have their value at their pixel (by chance 1 in 4); mean difference to the input 3. "
+        "Upper left corner: 0 of 1 maxima have their value at their pixel; mean difference to the input 3. "
+        "Bilinear: 1 of 1 maxima have their value at their pixel; mean difference to the input 1.50."
+    )
+
+
+MAKERS = [mask_playground, loss_curves, size_tracer, unpooling_viewer]
 
 
 @functools.cache
@@ -114,6 +124,9 @@ def test_equal_states_give_equal_bytes(make):
         (loss_curves, "foreground", 0.1),
         (loss_curves, "pf", 0.5),
         (loss_curves, "pb", 0.5),
+        (unpooling_viewer, "values", [9] * 36),
+        (unpooling_viewer, "seed", 7),
+        (unpooling_viewer, "selected", [5, 5]),
         (size_tracer, "net", "padded"),
         (size_tracer, "height", 570),
         (size_tracer, "width", 16),
@@ -135,6 +148,8 @@ def test_the_picture_shows_the_state(make, trait, value):
         mask_playground(np.tri(96, 8, dtype=bool), np.ones((96, 8), bool), tolerance=0),
         loss_curves("Tversky", alpha=0, beta=0.05, foreground=0.0001),
         loss_curves("focal", gamma=5, foreground=0.5),
+        unpooling_viewer(np.zeros((2, 8))),
+        unpooling_viewer(np.full((8, 2), 9), seed=999),
         size_tracer("valid", 1, 2048, 5),
         size_tracer("padded", 1, 1, 1),
     ],
@@ -185,6 +200,25 @@ TRUTH = np.eye(12, dtype=bool)
         (lambda: loss_curves(beta=0), "loss_curves: beta must be a number from 0.05 to 1, got 0"),
         (lambda: loss_curves(foreground=0.9), "loss_curves: foreground must be a number from 0.0001 to 0.5, got 0.9"),
         (lambda: loss_curves(alpha=True), "loss_curves: alpha must be a number from 0 to 1, got True"),
+        (
+            lambda: unpooling_viewer("noise"),
+            "unpooling_viewer: values must be a map or one of edge, line, dots, got 'noise'",
+        ),
+        (lambda: unpooling_viewer(size=5), "unpooling_viewer: size must be even, got 5"),
+        (lambda: unpooling_viewer(size=10), "unpooling_viewer: size must be a whole number from 2 to 8, got 10"),
+        (
+            lambda: unpooling_viewer(np.zeros((3, 4))),
+            "unpooling_viewer: values have shape (3, 4); they must be (H, W), both even, 2 to 8",
+        ),
+        (
+            lambda: unpooling_viewer([[1, 2], [3, 10]]),
+            "unpooling_viewer: values must be whole numbers 0 to 9, got 1 to 10",
+        ),
+        (
+            lambda: unpooling_viewer([[1, 2], [3, 4.5]]),
+            "unpooling_viewer: values must be whole numbers 0 to 9, got 1 to 4.5",
+        ),
+        (lambda: unpooling_viewer(seed=-1), "unpooling_viewer: seed must be a whole number from 0 to 999, got -1"),
         (lambda: size_tracer("unet"), "size_tracer: net must be one of valid, padded, got 'unet'"),
         (lambda: size_tracer(height=0), "size_tracer: height must be a whole number from 1 to 2048, got 0"),
         (lambda: size_tracer(width=57.5), "size_tracer: width must be a whole number from 1 to 2048, got 57.5"),
