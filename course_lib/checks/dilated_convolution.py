@@ -8,7 +8,8 @@ from torch import Tensor
 
 from course_lib.checks.answer import Failed
 from course_lib.checks.core import Property, Question
-from course_lib.checks.dilated_networks import explained, make_dense_properties, seen_box_properties
+from course_lib.checks.dilated_networks import make_dense_properties, seen_box_properties
+from course_lib.checks.mistakes import explained
 
 
 def _noise(rng, *shape: int, dtype=torch.float32) -> Tensor:

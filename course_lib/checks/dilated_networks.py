@@ -1,6 +1,5 @@
 """The two questions of exercise 03 that hand networks over: what a cell can see, and a stage without its strides."""
 
-import contextlib
 import copy
 import math
 
@@ -11,6 +10,7 @@ from torch.nn.utils import skip_init
 from course_lib.checks.answer import Failed
 from course_lib.checks.compare import difference
 from course_lib.checks.core import Property
+from course_lib.checks.mistakes import explained
 from course_lib.grading import network as description
 
 
@@ -191,46 +191,9 @@ LARGE = "it holds rows or columns that this cell can never see (is the gradient 
 def _boxes(claim: str, student, cases: list[dict], small: str = SMALL, large: str = LARGE, aside: str = "") -> Property:
     """The answer's box is the wanted one. small, large, aside: what a box inside, around or beside it comes from here."""
     mistakes = {message: wrong for message, wrong in BOX_MISTAKES.items() if large is LARGE or message != WHOLE_MAP}
-    return explained(claim, student, cases, _seen, mistakes, lambda failed: _box_words(failed, small, large, aside))
-
-
-def explained(claim: str, student, cases: list[dict], reference, mistakes: dict, words) -> Property:
-    """Like a Property of cases, but a mistake is named only if it explains every case.
-
-    mistakes: message -> function; it and the reference must leave their arguments alone. words(failed): the sentence where
-    no mistake fits.
-    """
-
-    def test():
-        for case in cases:
-            want = reference(**case)
-            try:
-                got = student(**case)
-                if why := difference(got, want):
-                    raise Failed(why, case, got, want)
-            except Failed as failed:
-                message = None if failed.want is None else _mistake(student, cases, failed, mistakes)
-                why = (message or words(failed)) + _named(failed.given)
-                raise Failed(why, failed.given, failed.got, failed.want) from None
-
-    return Property(claim, test=test)
-
-
-def _mistake(student, cases: list[dict], failed: Failed, mistakes: dict) -> str | None:
-    """The first mistake that returns what the answer returned, on every case where that did not crash."""
-    fitting = [message for message, wrong in mistakes.items() if _returns(wrong, failed.given, failed.got)]
-    outputs = []
-    for case in cases if fitting else []:
-        with contextlib.suppress(Failed):
-            outputs.append((case, student(**case)))
-    return next((m for m in fitting if all(_returns(mistakes[m], *output) for output in outputs)), None)
-
-
-def _returns(wrong, case: dict, got) -> bool:
-    try:
-        return difference(got, wrong(**case)) is None
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):  # this mistake has no output here
-        return False
+    return explained(
+        claim, student, cases, _seen, mistakes, lambda failed: _box_words(failed, small, large, aside), aside=_named
+    )
 
 
 def _box_words(failed: Failed, small: str, large: str, aside: str) -> str:

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from course_lib.checks.compare import difference
 from course_lib.checks.core import Question
-from course_lib.checks.dilated_networks import explained
 from course_lib.checks.metrics_boundary import boundary_f1_properties
-from course_lib.checks.metrics_maps import VOID, as_tensor, item_of, label_maps, matrix, random_counts
+from course_lib.checks.metrics_maps import VOID, as_tensor, label_maps, matrix, random_counts
 from course_lib.checks.metrics_rankings import rival_properties
 from course_lib.checks.metrics_sets import miou_interval_properties, set_scores_properties
+from course_lib.checks.mistakes import explained, item_of
 
 # 1 · the confusion matrix
 

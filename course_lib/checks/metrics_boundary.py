@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.checks.dilated_networks import explained
+from course_lib.checks.mistakes import explained
 
 RIGHT, LOWER, LOWER_RIGHT = (0, 1), (1, 0), (1, 1)
 DAVIS = (RIGHT, LOWER, LOWER_RIGHT)

@@ -1,11 +1,8 @@
-"""Exercise 04, what its checks share: label maps and matrices to ask about, counted in the plainest way, and parts of an answer."""
+"""Exercise 04, what its checks share: label maps and matrices to ask about, counted in the plainest way."""
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from course_lib.checks.answer import Failed
-from course_lib.grading.words import kind
 
 VOID = 255
 
@@ -64,30 +61,3 @@ def random_counts(rng, num_classes: int, absent=(), hallucinated=(), missed=()) 
     counts[[*absent, *hallucinated]] = 0
     counts[:, [*absent, *missed]] = 0
     return as_tensor(counts)
-
-
-def item_of(student, place: int | slice, named: str):
-    """The answer's item `place` alone, or several; Failed where it does not return a tuple of as many items as `named` has."""
-    size = named.count(",") + 1
-
-    def item(**case):
-        result = student(**case)
-        if not isinstance(result, list | tuple) or len(result) != size:
-            found = f"{kind(result)} of {len(result)}" if isinstance(result, list | tuple) else kind(result)
-            raise Failed(f"return the pair `{named}`, not {found}", case)
-        return result[place]
-
-    return item
-
-
-def entry_of(student, key: str):
-    """The answer's entry under `key` alone; Failed where it returns no dict, or one without it."""
-
-    def entry(**case):
-        result = student(**case)
-        if not isinstance(result, dict) or key not in result:
-            found = f"the dict has no {key!r}" if isinstance(result, dict) else f"return a dict, not {kind(result)}"
-            raise Failed(found, case)
-        return result[key]
-
-    return entry

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from course_lib.checks.compare import difference
-from course_lib.checks.dilated_networks import explained
-from course_lib.checks.metrics_maps import VOID, entry_of, item_of, label_maps, matrix, random_counts
+from course_lib.checks.metrics_maps import VOID, label_maps, matrix, random_counts
+from course_lib.checks.mistakes import entry_of, explained, item_of
 
 # 3 · a set of pictures
 

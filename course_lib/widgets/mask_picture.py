@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from course_lib.plots.palettes import FN, FP, TP
 from course_lib.widgets.base import BLUE, GREY, INK, format_number
 from course_lib.widgets.drawing import sheet, write
 from course_lib.widgets.label_maps import borders, lines, pixels
@@ -15,10 +14,12 @@ LEGENDS = {
 HATCHES = "", "//////", "..."
 
 
-def figure(playground):
-    """A matplotlib Figure of the state of a MaskPlayground."""
+def figure(playground, names: dict[str, str]):
+    """A matplotlib Figure of the state of a MaskPlayground; names: of its metrics, as they are shown."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Rectangle
+
+    from course_lib.plots.palettes import FN, FP, TP
 
     height, width = playground.size
     unit = 3.9 / max(height, width)
@@ -45,9 +46,7 @@ def figure(playground):
 
     left, row = 4.6, 0.4
     values, before, moved = playground.metrics(), playground.before(), playground.changes()
-    from course_lib.widgets.mask_playground import METRICS
-
-    for name, label in METRICS.items():
+    for name, label in names.items():
         write(ax, left, row, label, 9.5)
         ax.add_patch(Rectangle((left + 1.15, row - 0.08), 2, 0.16, facecolor="#f2f2f2", edgecolor=GREY, lw=0.8))
         ax.add_patch(Rectangle((left + 1.15, row - 0.08), 2 * values[name], 0.16, facecolor=BLUE, lw=0))

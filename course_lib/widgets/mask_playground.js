@@ -95,6 +95,7 @@ export function render({ model, el }) {
         h("div", { class: "cw-mp-sliders" }, ...sliders))),
   );
   let [S, mask] = [null, null]; // the truth with its settings, the prediction
+  let measured = new Map(); // metrics of the last two predictions, by their packed form
   let [settled, compared] = ["", ""]; // what S was made from, what is on the screen
   let stroke = null; // { value, at } while the pointer is down
 
@@ -161,7 +162,8 @@ export function render({ model, el }) {
     const each = counts(sorted);
     LEGENDS[name](S).forEach((text, k) => (legend[k].words.textContent = `${text}: ${each[k]}`));
     const now = measure(S, mask);
-    const before = last ? measure(S, Uint8Array.from(unpack(last, area))) : null;
+    const before = last ? (measured.get(last) ?? measure(S, Uint8Array.from(unpack(last, area)))) : null;
+    measured = new Map([[prediction, now], [last, before]]); // while a stroke goes on, only one of them is new
     const moved = before ? changes(now, before) : [];
     Object.keys(METRICS).forEach((metric, k) => rows[k].refresh(now[metric], before && before[metric], moved[k] ?? 0));
     const [did, empty, disagree] = verdict(S, now, before);
@@ -175,7 +177,10 @@ export function render({ model, el }) {
     [view, ...sliders].forEach((control) => control.refresh());
     undo.disabled = !history.length;
     const setting = [target, model.get("tolerance"), model.get("band")];
-    if (setting.join() !== settled) S = settle(Uint8Array.from(unpack(target, area)), shape, setting[1], setting[2]);
+    if (setting.join() !== settled) {
+      S = settle(Uint8Array.from(unpack(target, area)), shape, setting[1], setting[2]);
+      measured = new Map();
+    }
     settled = setting.join();
     const last = history.at(-1)?.[0] === target ? history.at(-1)[1] : null; // the step before, if the truth is still the same
     const shown = [settled, prediction, name, last].join();

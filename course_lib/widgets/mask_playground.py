@@ -116,7 +116,7 @@ class MaskPlayground(CourseWidget):
         return f"Mask playground, {height}×{width} pixels: {counts}; {values} ({settings}). {self.verdict()[0]}"
 
     def figure(self):
-        return mask_picture.figure(self)
+        return mask_picture.figure(self, METRICS)
 
     def _measure(self, mask: np.ndarray) -> dict[str, float]:
         truth, found = torch.from_numpy(self.truth()), torch.from_numpy(mask)

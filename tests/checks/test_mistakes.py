@@ -1,0 +1,65 @@
+"""A mistake is named only where it explains everything that an answer returned."""
+
+import pytest
+import torch
+
+from course_lib.checks import Failed, Question, judge
+from course_lib.checks.mistakes import explained
+
+SQUARE, SAME = "this is the square: double means x + x", "this is x itself"
+MISTAKES = {SAME: lambda x: x, SQUARE: lambda x: x * x}
+ONE, THREE = ({"x": torch.tensor([value])} for value in (1.0, 3.0))
+
+
+def why(answer, cases, *, mistakes=MISTAKES, **settings):
+    def properties(student, rng):
+        yield explained("it doubles", student, list(cases), lambda x: 2 * x, mistakes, **settings)
+
+    return judge(Question("double", "Twice as much", 1, properties), answer).outcomes[0].why
+
+
+def test_a_right_answer_passes():
+    assert why(lambda x: x + x, (ONE, THREE)) == ""
+
+
+def test_the_mistake_is_one_that_fits_all_cases():
+    assert why(lambda x: x**2, (ONE, THREE)) == SQUARE  # of 1 alone it could be x itself too
+    assert why(lambda x: x * 1.0, (ONE, THREE)) == SAME
+
+
+def test_a_mistake_that_fits_only_the_first_case_is_not_named():
+    assert "1.0 where 2.0 is wanted" in why(lambda x: x**3, (ONE, THREE))
+
+
+def test_a_case_where_the_answer_crashes_is_no_evidence():
+    assert why(lambda x: x**2 if x < 2 else 1 / 0, (ONE, THREE)) == SAME  # of 1 it can be either; the first is named
+    assert "ZeroDivisionError" in why(lambda x: 2 * x if x < 2 else 1 / 0, (ONE, THREE))
+
+
+def test_a_mistake_without_output_is_passed_over():
+    broken = {"this one cannot be": lambda x: x.no_such_name(), "nor this": lambda x: 1 / 0} | MISTAKES
+    with pytest.raises(AttributeError):  # a bug of the check is not hidden
+        why_raised(broken)
+    assert why(lambda x: x**2, (THREE,), mistakes={"nor this": lambda x: 1 / 0} | MISTAKES) == SQUARE
+
+
+def why_raised(mistakes):
+    student = dict(answer=lambda x: x**2)["answer"]
+    explained("it doubles", student, [THREE], lambda x: 2 * x, mistakes).test()
+
+
+def test_the_tolerance_holds_for_the_answer_and_for_its_mistakes():
+    assert why(lambda x: 2.0001 * x, (THREE,), tol=1e-3) == ""
+    assert why(lambda x: 1.0001 * x, (THREE,), tol=1e-3) == SAME
+    assert "is wanted" in why(lambda x: 1.0001 * x, (THREE,))
+
+
+def test_words_speak_where_no_mistake_does_and_the_aside_follows_both():
+    def words(failed: Failed):
+        return f"off by {(failed.want - failed.got).item():g}"
+
+    def aside(given):
+        return f" (x is {given['x'].item():g})"
+
+    assert why(lambda x: x**3, (ONE, THREE), words=words, aside=aside) == "off by 1 (x is 1)"
+    assert why(lambda x: x**2, (ONE, THREE), words=words, aside=aside) == f"{SQUARE} (x is 1)"
