@@ -11,6 +11,8 @@
 # answer.
 
 # %%
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -275,7 +277,8 @@ check(5, focal_loss)
 #
 # 1. A pixel is *hard* if $p$ < `threshold`.
 # 2. At least $k$ pixels are kept: $k$ is the share `min_kept` of the valid pixels of the **batch**, rounded **up**.
-# 3. If at least $k$ pixels are hard, all of the hard ones are kept, and no others. Otherwise the $k$ pixels with the largest $\ell$ are kept.
+# 3. If at least $k$ pixels are hard, all of the hard ones are kept, and no others. Otherwise the $k$ pixels with the
+#    largest $\ell$ are kept.
 # 4. The loss is the mean $\ell$ of the kept pixels. If none is kept, it is 0.
 #
 # `threshold` and `min_kept` lie between 0 and 1. `F.cross_entropy` is allowed.
@@ -290,7 +293,7 @@ check(5, focal_loss)
 # only one is hard, so the three hardest are kept: the same ones.)
 # ### HINT almost
 # `losses = F.cross_entropy(logits, target, ignore_index=255, reduction="none")[target != 255]`, then
-# `k = math.ceil(min_kept * len(losses))` (import `math`), then `hard = losses[torch.exp(-losses) < threshold]`. If `len(hard) < k`,
+# `k = math.ceil(min_kept * len(losses))`, then `hard = losses[torch.exp(-losses) < threshold]`. If `len(hard) < k`,
 # take the `topk`. Treat the empty case.
 
 
@@ -300,7 +303,7 @@ def ohem_loss(logits, target, threshold, min_kept):
     ### BEGIN SOLUTION
     logits = logits.float() if logits.dtype == torch.float16 else logits
     losses = F.cross_entropy(logits, target, ignore_index=255, reduction="none")[target != 255]
-    k = -int(-min_kept * len(losses) // 1)
+    k = math.ceil(min_kept * len(losses))
     kept = losses[torch.exp(-losses) < threshold]
     if len(kept) < k:
         kept = losses.topk(k).values

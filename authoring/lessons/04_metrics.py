@@ -427,7 +427,7 @@ low, high = metrics.bootstrap_interval(pair, gain)
 print(f"mIoU gained: {gain(pair.sum(0)):.3f}, interval {low:.3f} to {high:.3f}")
 
 # %% [markdown]
-# That holds for these two trained networks. The table has five seeds of each, all arms and two nulls:
+# That holds for these two trained networks. The table has five seeds of each of the four, and beside them two nulls, the spoiled truths, and one run of the U-Net of lesson 00:
 
 # %%
 evidence.table("04_metric_rankings", ranks.METRICS)
@@ -465,7 +465,7 @@ plots.show(
 # - **Who is first depends on the question.** Accuracy, frequency-weighted IoU and mIoU choose the answer without persons. Mean class accuracy and mean Dice choose the U-Net; so mIoU and mean Dice disagree in earnest, as in section 5: 0.882 to 0.832 in mIoU, 0.885 to 0.901 in Dice. Boundary F1 chooses the moved truth, whose every outline is wrong by a pixel, within the tolerance.
 # - **The first pair.** Equal pixels: accuracy 0.764 to 0.685. Weighted: mean class accuracy 0.620 to 0.520, mIoU 0.433 to 0.413, and the better outlines. The seeds vary by far less (the ± of the table), so it is the loss.
 # - **The second pair.** mIoU prefers coarse, 0.336 to 0.282. Boundary F1 within 1 pixel prefers fine, 0.224 to 0.149. Within 3 pixels the two are too close to tell, 0.325 ± 0.039 and 0.311.
-# - **The nulls.** The truth of another scene has a boundary F1 of 0.251 at 3 pixels. The coarse network has 0.311: most of that needs no look at the picture.
+# - **The nulls.** The truth of another scene has a boundary F1 of 0.251 at 3 pixels. The coarse network, with 0.311, is not far above an answer that never looked.
 # - **Two uncertainties.** With the pictures, an mIoU here moves by about ±0.010 (section 9). With the seed, that of the weighted network varies by 0.005, that of the fine one, stopped after 60 steps, by 0.028. One does not contain the other.
 #
 # What is due to the tiny scale: all four networks stop early. Nothing here says which loss or stride is better. The coarse and the fine network differ in size, too.

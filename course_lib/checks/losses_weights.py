@@ -57,9 +57,10 @@ def _of_maps(value, only: str | None = None):
 
     def mistake(targets, num_classes, rule):
         counts = _counts(targets, num_classes)
-        return torch.from_numpy(
-            _of_counts(counts, rule) if only not in (None, rule) else value(targets, counts, rule)
-        )
+        with np.errstate(all="ignore"):
+            return torch.from_numpy(
+                _of_counts(counts, rule) if only not in (None, rule) else value(targets, counts, rule)
+            )
 
     return mistake
 

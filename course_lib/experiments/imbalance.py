@@ -74,10 +74,10 @@ class Arm(NamedTuple):
 
 
 def arms(train: Lesions) -> dict[str, Arm]:
-    """The arms by name. The last two are controls: is it the loss, or the learning rate?"""
+    """The arms by name. The last is a control: is it the loss, or the learning rate?"""
     balanced = weights(train)
     weighted = lambda weight: lambda x, t: losses.cross_entropy(x, t, weight=weight)  # noqa: E731
-    ce, dice = losses.cross_entropy, losses.dice_loss
+    ce = losses.cross_entropy
     return {
         "cross-entropy": Arm(ce),
         "inverse-frequency CE": Arm(weighted(balanced)),
@@ -85,10 +85,9 @@ def arms(train: Lesions) -> dict[str, Arm]:
         "focal, gamma 2": Arm(losses.focal_loss),
         "OHEM": Arm(losses.ohem_loss),
         "Tversky .3 .7": Arm(losses.tversky_loss),
-        "Dice": Arm(dice),
+        "Dice": Arm(losses.dice_loss),
         "CE + Dice": Arm(losses.ce_dice_loss),
         "cross-entropy, half the rate": Arm(ce, lr=LR / 2),
-        "Dice, half the rate": Arm(dice, lr=LR / 2),
     }
 
 
