@@ -81,7 +81,7 @@ export function verdict(P) {
 export function sample(name, [height, width]) {
   const value = {
     edge: (r, c) => ((2 * (r & 1) + (c & 1) + (r >> 1) + 2 * (c >> 1)) % 4) + (2 * c + r > width + Math.floor(height / 2) ? 6 : 0),
-    line: (r, c) => (Math.floor((r * width) / height) === c ? 9 : 0),
+    line: (r, c) => (c === Math.min(1 + (r >> 1), width - 1) ? 9 - (r % 3) : 0),
     dots: (r, c) => ((3 * r + 5 * c) % 11 === 4 ? 3 + ((r + 2 * c) % 7) : 0),
   }[name];
   return Array.from({ length: height * width }, (_, i) => value(Math.floor(i / width), i % width));

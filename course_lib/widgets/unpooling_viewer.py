@@ -167,5 +167,5 @@ def sample(name: str, shape: tuple[int, int]) -> np.ndarray:
         texture = (2 * (r % 2) + c % 2 + r // 2 + 2 * (c // 2)) % 4  # no two equal numbers in a window
         return texture + np.where(2 * c + r > width + height // 2, 6, 0)
     if name == "line":
-        return np.where(r * width // height == c, 9, 0)
+        return np.where(c == np.minimum(1 + r // 2, width - 1), 9 - r % 3, 0)
     return np.where((3 * r + 5 * c) % 11 == 4, 3 + (r + 2 * c) % 7, 0)
