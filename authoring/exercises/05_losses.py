@@ -104,7 +104,7 @@ check(1, class_weights)
 
 
 # %% tags=["answer"]
-def cross_entropy(logits, target, weight):
+def weighted_cross_entropy(logits, target, weight):
     """logits (N, C, H, W), target (N, H, W), weight (C,) -> (loss, gradient (N, C, H, W))."""
     ### BEGIN SOLUTION
     logits = logits.float() if logits.dtype == torch.float16 else logits
@@ -120,7 +120,7 @@ def cross_entropy(logits, target, weight):
 
 
 # %% tags=["check"]
-check(2, cross_entropy)
+check(2, weighted_cross_entropy)
 
 # %% [markdown] tags=["question"] difficulty=2 minutes=20
 # ## 3 · Soft Dice, without what is not there

@@ -101,11 +101,11 @@ def _void_below(logits, target, weight):
 
 
 LOSS_MISTAKES = {
-    "void pixels are in the number below the line: divide by the sum of the weights of the others": _of_pieces(
-        lambda w, losses, *_: (w * losses).sum() / losses.numel()
-    ),
     "the weighted sum is divided by the number of valid pixels: divide by the sum of their weights": _of_pieces(
         lambda w, losses, valid, *_: (w * losses).sum() / valid.sum()
+    ),
+    "void pixels are in the number below the line: divide by the sum of the weights of the others": _of_pieces(
+        lambda w, losses, *_: (w * losses).sum() / losses.numel()
     ),
     "void pixels pay nothing, but their weights are still in the sum below the line": _void_below,
     "void pixels are taken for class 0: leave them out": void_as(_loss, lambda classes: 0),
@@ -143,7 +143,7 @@ LOSS_MISTAKES = {
 
 def _gradient(logits, target, weight) -> Tensor:
     w, _, _, labels, log_p = _pieces(logits, target, weight)
-    return _per_weight(w) * (log_p.exp() - one_hot(labels, logits.shape[1]))
+    return _per_weight(w) * (log_p.exp() - one_hot(labels, logits.shape[1])) + 0.0  # no -0.0
 
 
 def _per_weight(w: Tensor) -> Tensor:
@@ -231,8 +231,8 @@ def cross_entropy_properties(student, rng):
             return f"{failed.why}: your loss of this input is not right yet, so its gradient cannot be"
         return gradient_words(failed)
 
-    def gradients(text, *cases):
-        return explained(text, gradient, list(cases), _gradient, GRADIENT_MISTAKES, why)
+    def gradients(text, *cases, tol=1e-6):
+        return explained(text, gradient, list(cases), _gradient, GRADIENT_MISTAKES, why, tol=tol)
 
     paper = {"logits": torch.tensor([2.0, 1, 1], dtype=torch.float64).log().view(1, 3, 1, 1)}
     paper = weighted(paper | {"target": torch.ones(1, 1, 1, dtype=torch.int64)}, 1, 3, 1)
@@ -256,14 +256,16 @@ def cross_entropy_properties(student, rng):
     yield losses("the loss with void pixels, which are in neither sum", *unlabeled)
     yield losses("the loss of logits as large as 10,000, and of float16", single, huge, half)
     yield losses("nothing counts (all void, or all weights 0): the loss is 0", *nothing)
-    yield gradients("the gradient, with weights and void", paper, *some, *unlabeled)
-    yield gradients("the gradient of large logits, and where nothing counts: no NaN", single, huge, half, *nothing)
+    yield gradients("the gradient, with class weights", paper, *plain, *some)
+    yield gradients("the gradient with void pixels, which have none", *unlabeled)
+    yield gradients("the gradient of large logits, and of float16", single, huge, half, tol=1e-4)
+    yield gradients("the gradient where nothing counts: 0, not NaN", *nothing)
 
 
 QUESTIONS = [
     Question("class_weights", "A weight for each class", 3, class_weights_properties),
     Question(
-        "cross_entropy",
+        "weighted_cross_entropy",
         "Cross-entropy and its gradient",
         4,
         cross_entropy_properties,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course_lib.checks.losses_maps import VOID, all_void, batch, loss_of, loss_words, one_hot, void_as
+from course_lib.checks.losses_maps import STABLE, VOID, all_void, batch, loss_of, loss_words, one_hot, void_as
 from course_lib.checks.mistakes import explained
 
 
@@ -143,10 +143,10 @@ DICE_MISTAKES = {
     "a class that does not occur has the loss 0 here, and is in the mean: leave it out": _wrong(
         kept=_every_class, of_class=_absent_is_0
     ),
+    "there is a smoothing constant of 1 in the fraction: here is none": _wrong(of_class=_smooth(1)),
     "classes that do not occur are in the mean, with a smoothing constant of 1: leave them out, and the constant as well": _wrong(
         kept=_every_class, of_class=_smooth(1)
     ),
-    "there is a smoothing constant of 1 in the fraction: here is none": _wrong(of_class=_smooth(1)),
     "this is the Dice coefficient: the loss is 1 minus it": _wrong(
         of_class=lambda hits, claimed, true: 2 * hits / (claimed + true)
     ),
@@ -191,7 +191,15 @@ def dice_loss_properties(student, rng):
         return [case | {"per_sample": switch} for switch in (False, True)]
 
     def claim(text, *cases):
-        return explained(text, loss_of(student), list(cases), _dice, DICE_MISTAKES, loss_words, tol=1e-5)
+        return explained(
+            text,
+            loss_of(student),
+            list(cases),
+            _dice,
+            DICE_MISTAKES,
+            lambda failed: loss_words(failed, STABLE),
+            tol=1e-5,
+        )
 
     def uneven(*shape, classes=3, **settings):
         """A batch whose pictures differ in how good their logits are."""

@@ -114,7 +114,7 @@ FOCAL_MISTAKES = {
         lambda factors, valid, target: factors.sum()
     ),
     "this is divided by the number of pixels that are not class 0: divide by all that are not void": _over(
-        lambda factors, valid, target: (valid & (target != 0)).sum()
+        lambda factors, valid, target: (valid & (target != 0)).sum().clamp(min=1)
     ),
     "this is the sum: divide it by the number of valid pixels": _over(lambda factors, valid, target: 1),
     "this is the mean over the pictures of their own losses: average over the pixels of the batch": _of_pictures,
@@ -139,7 +139,7 @@ def _slope(losses, wrong, gamma) -> Tensor:
 
 
 def _pull(slope, valid, labels, p, count) -> Tensor:
-    return (slope * valid)[:, None] * (p - one_hot(labels, p.shape[1])) / count
+    return (slope * valid)[:, None] * (p - one_hot(labels, p.shape[1])) / count + 0.0  # no -0.0
 
 
 def _pulling(slope_of, count=lambda valid: valid.sum().clamp(min=1)):

@@ -13,6 +13,8 @@ from course_lib.grading.words import kind, number
 VOID = 255
 LARGE = 50.0  # logits beyond it make a probability that rounds to 0 or 1
 PAIR = "(loss, gradient)"
+ONE_STEP = "take the log in one step, `log_softmax`, and never the log of a probability"
+STABLE = "use torch's own `softmax` or `sigmoid`"
 
 
 def batch(rng, classes: int, *shape: int, void=0.0, truth=None, size=2.0, dtype=torch.float64) -> dict:
@@ -114,10 +116,14 @@ def crash_words(failed: Failed) -> str:
     target = (failed.given or {}).get("target")
     has_void = isinstance(target, Tensor) and bool((target == VOID).any())
     asides = {
+        ("selected index k",): "there are fewer pixels than you ask for: count the valid ones",
         ("out of bounds", "smaller than num_classes", "out of range"): (
             "void is 255 and no class: give void pixels some class, and the weight 0, before you pick or index"
             if has_void
             else ""
+        ),
+        ("NoneType",): (
+            "`.grad` is None unless `requires_grad_()` was called on the very tensor that you computed from, and `backward()` on the loss"
         ),
         ("does not require grad",): (
             "the logits arrive without a gradient: begin with `logits.detach().clone().requires_grad_()`"
@@ -126,15 +132,17 @@ def crash_words(failed: Failed) -> str:
         ("Expected reduction dim", "non-empty", "non-zero size", "empty"): (
             "there can be nothing left here: treat that case before"
         ),
-        ("selected index k",): "there are fewer pixels than you ask for: count the valid ones",
         ("'Half'",): "these logits are float16: begin with `logits.float()`",
     }
     fitting = [aside for words, aside in asides.items() if aside and any(word in failed.why for word in words)]
     return f"{failed.why} ({fitting[0]})" if fitting else failed.why
 
 
-def loss_words(failed: Failed) -> str:
-    """Why a loss is not the wanted one, where no mistake fits: what is special about the input, and what that does."""
+def loss_words(failed: Failed, stable: str = ONE_STEP) -> str:
+    """Why a loss is not the wanted one, where no mistake fits: what is special about the input, and what that does.
+
+    stable: how to survive large logits.
+    """
     given, got, want = failed.given or {}, failed.got, failed.want
     if want is None:
         return crash_words(failed)
@@ -146,8 +154,8 @@ def loss_words(failed: Failed) -> str:
             return f"{failed.why}: every pixel is void, so 0 is divided by 0; there the loss is 0"
         if logits.abs().max() > LARGE:
             return (
-                f"{failed.why}: at logits as large as {number(float(logits.abs().max()))} a probability rounds to 0 or 1 "
-                "(or `exp` overflows); take the log in one step, `log_softmax`, and never the log of a probability"
+                f"{failed.why}: at logits as large as {float(logits.abs().max()):.0f} a probability rounds to 0 or 1 "
+                f"(or `exp` overflows); {stable}"
             )
         return f"{failed.why}: something is divided by 0, or the log of 0 is taken; what can be 0 in this input?"
     if logits.dtype == torch.float16:
@@ -172,7 +180,9 @@ def gradient_words(failed: Failed) -> str:
     got, target = got.double(), given["target"]
     void = (target == VOID)[:, None].expand_as(got)
     if not got.isfinite().all():
-        return f"{failed.why}: {_where_not_finite(got, given, void)}"
+        return f"{failed.why}: {_where_not_finite(got, want, given, void)}"
+    if given["logits"].dtype == torch.float16:
+        return f"{failed.why}: this input is float16, which keeps three digits; begin with `logits.float()`"
     if (got[void] != 0).any():
         return f"{failed.why}: void pixels get a gradient; theirs is 0"
     factors = (got / want)[want.abs() > 1e-4]
@@ -181,9 +191,11 @@ def gradient_words(failed: Failed) -> str:
     return failed.why
 
 
-def _where_not_finite(got: Tensor, given: dict, void: Tensor) -> str:
+def _where_not_finite(got: Tensor, want: Tensor, given: dict, void: Tensor) -> str:
     if void.all():
         return "every pixel is void; there the gradient is 0, and NaN stays NaN whatever is multiplied with it"
+    if not want.any():
+        return "nothing in this input counts; there the gradient is 0, and NaN stays NaN whatever is multiplied with it"
     bad = ~got.isfinite() & ~void
     if not bad.any():
         return "these are void pixels: NaN stays NaN even if it is multiplied with 0, so it must never arise"

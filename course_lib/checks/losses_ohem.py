@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from course_lib.checks.answer import Failed
 from course_lib.checks.losses_maps import (
     all_void,
     batch,
@@ -104,8 +105,8 @@ def _as_well(losses, threshold, least, min_kept):
 
 
 OHEM_MISTAKES = {
-    "void pixels are in the list with the loss 0, and k counts them: take the valid pixels out first": _void_at_0,
     "k is a share of *all* pixels here: it is one of the valid pixels": _void_in_k,
+    "void pixels are in the list with the loss 0, and k counts them: take the valid pixels out first": _void_at_0,
     "void pixels are taken for class 0: leave them out": void_as(_ohem, lambda classes: 0),
     "void pixels are taken for the last class: leave them out": void_as(_ohem, lambda classes: classes - 1),
     "k is rounded down: round it up": _of_losses(
@@ -167,6 +168,13 @@ OHEM_MISTAKES = {
 }  # fmt: skip
 
 
+def _words(failed: Failed) -> str:
+    got, want = failed.got, failed.want
+    if want == 0 and isinstance(got, float) and math.isnan(got):
+        return "nan where 0 is wanted: no pixel is kept here, and the mean of an empty tensor is NaN"
+    return loss_words(failed)
+
+
 def ohem_loss_properties(student, rng):
     def case(threshold, min_kept, *shape, **settings):
         return batch(rng, *shape, **settings) | {"threshold": threshold, "min_kept": min_kept}
@@ -179,7 +187,7 @@ def ohem_loss_properties(student, rng):
         return case | {"logits": logits}
 
     def claim(text, *cases):
-        return explained(text, student_loss, list(cases), _ohem, OHEM_MISTAKES, loss_words, tol=1e-5)
+        return explained(text, student_loss, list(cases), _ohem, OHEM_MISTAKES, _words, tol=1e-5)
 
     student_loss = loss_of(student)
     p = torch.tensor([0.9, 0.8, 0.6, 0.5, 0.1, 0.5, 0.5, 0.5], dtype=torch.float64)
@@ -209,7 +217,7 @@ def ohem_loss_properties(student, rng):
     )
     yield claim(
         "the batch is one list: its pictures are not alike",
-        easy(case(0.6, 0.25, 3, 2, 4, 5), 0),
+        easy(case(0.7, 0.25, 3, 2, 4, 5, size=1.0), 0),
         easy(case(0.1, 0.5, 4, 3, 5, 3), 1, 2),
         all_void(easy(case(0.5, 0.25, 3, 3, 3, 5, void=0.3), 0), 2),
     )

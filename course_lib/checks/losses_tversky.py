@@ -3,10 +3,21 @@
 import torch
 from torch import Tensor
 
+from course_lib.checks.answer import Failed
 from course_lib.checks.compare import difference
-from course_lib.checks.core import Property
-from course_lib.checks.losses_maps import VOID, all_void, as_number, batch, crash_words, divided, loss_of, loss_words
+from course_lib.checks.losses_maps import (
+    STABLE,
+    VOID,
+    all_void,
+    as_number,
+    batch,
+    crash_words,
+    divided,
+    loss_of,
+    loss_words,
+)
 from course_lib.checks.mistakes import explained, item_of
+from course_lib.grading.words import brief
 
 NAMED = "(loss, share)"
 
@@ -168,7 +179,7 @@ def _of_probabilities(logits, target, alpha, beta):
 
 SHARE_MISTAKES = {
     "this is the lesions' pull over that of tissue: asked is their part of the whole": _of_gradient(
-        lambda g, target: divided(*_sums(g, target))
+        lambda g, target: _sums(g, target)[0] / _sums(g, target)[1]
     ),
     "this is the part of the tissue: asked is that of the lesion pixels": _of_gradient(
         lambda g, target: divided(_sums(g, target)[1], sum(_sums(g, target)))
@@ -221,7 +232,9 @@ def tversky_properties(student, rng):
         return batch(rng, 1, *shape, **settings) | {"alpha": alpha, "beta": beta}
 
     def losses(text, *cases):
-        return explained(text, loss, list(cases), _loss, LOSS_MISTAKES, loss_words, tol=1e-5)
+        return explained(
+            text, loss, list(cases), _loss, LOSS_MISTAKES, lambda failed: loss_words(failed, STABLE), tol=1e-5
+        )
 
     def why(failed):
         """A share of a wrong loss is no mistake of its own."""
@@ -229,20 +242,15 @@ def tversky_properties(student, rng):
             return crash_words(failed)
         if difference(loss(**failed.given), _loss(**failed.given), 1e-5):
             return f"{failed.why}: your loss of this input is not right yet, so its gradient cannot be"
-        return loss_words(failed)
+        if failed.want == 0:
+            return f"{failed.why}: no pixel has a gradient here, and 0 divided by 0 is NaN; there the share is 0"
+        return loss_words(failed, STABLE)
 
     def shares(text, *cases):
         return explained(text, the_share, list(cases), _share, SHARE_MISTAKES, why, tol=1e-5)
 
     def with_logits(case, *values):
         return case | {"logits": torch.tensor(values, dtype=torch.float64).view(case["logits"].shape)}
-
-    def nothing() -> Property:
-        text = "no lesion, all void: loss and share are 0; no gradient anywhere: share 0"
-        empty = case(0.3, 0.7, 2, 3, 4, truth=(0,), void=0.2)
-        saturated = with_logits(case(0.5, 0.5, 1, 1, 4, truth=(0, 1)), 5000, -5000, 5000, -5000)
-        cases = [empty, all_void(case(0.3, 0.7, 1, 3, 5)), saturated]
-        return explained(text, the_pair, cases, _pair, NOTHING, _no_gradient, tol=1e-5)
 
     paper = with_logits(case(0.5, 0.5, 1, 1, 2, truth=(1, 0)), 0, 0)
     some = case(0.3, 0.7, 1, 4, 5), case(0.7, 0.3, 2, 3, 5), case(0.0, 2.0, 3, 5, 3, truth=[(0, 1), (1,), (0,)])
@@ -253,8 +261,12 @@ def tversky_properties(student, rng):
     yield losses("the loss: alpha weighs FP, beta FN, summed over the batch", *some)
     yield losses("void pixels are neither lesion nor tissue", *void)
     yield losses("logits as large as 10,000, and float16", *large, half)
-    yield shares("the share of the lesions' pull", paper, *some, *void, half)
-    yield nothing()
+    yield shares("the share of the lesions' pull, for several alpha and beta", paper, case(0.5, 0.5, 1, 4, 5), *some)
+    yield shares("the share with void pixels, and of large logits", *void, *large)
+    empty = case(0.3, 0.7, 2, 3, 4, truth=(0,), void=0.2), all_void(case(0.3, 0.7, 1, 3, 5))
+    yield explained("no lesion, or all void: loss and share are 0", the_pair, list(empty), _pair, NOTHING, _no_lesion)
+    saturated = with_logits(case(0.5, 0.5, 1, 1, 4, truth=(0, 1)), 5000, -5000, 5000, -5000)
+    yield explained("no pixel has a gradient: the share is 0", the_share, [saturated], _share, {}, why)
 
 
 NOTHING = {
@@ -264,12 +276,10 @@ NOTHING = {
 }  # fmt: skip
 
 
-def _no_gradient(failed) -> str:
+def _no_lesion(failed: Failed) -> str:
     if failed.want is None:
         return crash_words(failed)
-    (loss, share), (want_loss, want_share) = failed.got, failed.want
-    if difference(loss, want_loss, 1e-5):
-        return f"the loss is {loss!r}, wanted {want_loss:g}: where no pixel is lesion, nothing is missed and nothing is found, so it is 0"
-    if difference(share, want_share, 1e-5):
-        return f"the share is {share!r}, wanted {want_share:g}: no pixel has a gradient here, so 0 is divided by 0"
-    return failed.why
+    loss, share = failed.got
+    if difference(loss, 0.0):
+        return f"the loss is {brief(loss)} where 0 is wanted: where no pixel is lesion, nothing can be missed, and there is nothing to learn"
+    return f"the share is {brief(share)} where 0 is wanted: where no pixel is lesion, there is no gradient, and 0 divided by 0 is NaN"

@@ -139,6 +139,9 @@ def _lower(values: np.ndarray) -> float:
 
 MISTAKES = {
     "a class that does not occur has an infinite weight, or NaN, here: its weight is 0": _wrong(
+        lambda counts, rule: _of_counts(counts, rule, absent=np.inf if rule == "inverse" else np.nan)
+    ),
+    "a class that does not occur has an infinite weight here: its weight is 0": _wrong(
         lambda counts, rule: _of_counts(counts, rule, absent=np.inf)
     ),
     "a class that does not occur has the weight NaN here: its weight is 0": _wrong(
@@ -187,6 +190,9 @@ MISTAKES = {
     ),
     "these are the weights of the rule \"inverse\"": _wrong(lambda counts, rule: _of_counts(counts, "inverse")),
     "these are the weights of the rule \"median\"": _wrong(lambda counts, rule: _of_counts(counts, "median")),
+    "the two rules are exchanged": _wrong(
+        lambda counts, rule: _of_counts(counts, "median" if rule == "inverse" else "inverse")
+    ),
     "these weights are scaled to add up to 1: the rules give them as they are": _wrong(_scaled(lambda counts: 1)),
     "these weights are scaled to add up to num_classes: the rules give them as they are": _wrong(
         _scaled(lambda counts: len(counts[0]))
@@ -212,11 +218,13 @@ def _words(failed: Failed) -> str:
         if "negative" in failed.why or "1-d non-negative" in failed.why:
             return f"{failed.why} (`bincount` takes one flat tensor: `target[target != 255]` is one)"
         return crash_words(failed)
+    if isinstance(got, Tensor) and got.shape == (VOID + 1,):
+        return f"{failed.why}: void, 255, is counted here, and `bincount` has made room for it"
     if not (isinstance(got, Tensor) and got.shape == want.shape):
         return failed.why
     if not got.is_floating_point():
         return f"these are whole numbers ({got.dtype}): `//`, or a tensor that was made of them, cuts the weights; use floats"
-    if not want.any() and got.any():
+    if not want.any():
         return f"every pixel is void, so no class occurs: all weights are 0; {failed.why}"
     absent = want == 0
     if (got[absent] != 0).any():
@@ -238,8 +246,8 @@ def class_weights_properties(student, rng):
             targets.append(torch.from_numpy(np.where(unlabeled, VOID, labels)).to(dtype))
         return {"targets": targets, "num_classes": num_classes, "rule": rule}
 
-    def claim(text, *cases):
-        return explained(text, student, list(cases), _weights, MISTAKES, _words, tol=1e-5)
+    def claim(text, *cases, mistakes=MISTAKES):
+        return explained(text, student, list(cases), _weights, mistakes, _words, tol=1e-5)
 
     def unlabeled(rule):
         return {"targets": [torch.full((3, 5), VOID), torch.full((2, 2), VOID)], "num_classes": 4, "rule": rule}
@@ -273,6 +281,6 @@ def class_weights_properties(student, rng):
     yield claim(
         "void pixels count nowhere",
         *(pictures(rule, 3, (5, 7, [0, 1]), (6, 4, [0, 2, 1]), void=0.3) for rule in ("inverse", "median")),
-        *(pictures(rule, 5, (9, 7, [0, 1, 3]), (4, 11, [0, 4]), void=0.4, **u8) for rule in ("inverse", "median")),
+        *(pictures(rule, 6, (9, 7, [0, 1, 3]), (4, 11, [0, 4]), void=0.4, **u8) for rule in ("inverse", "median")),
     )
-    yield claim("all void: every weight is 0", *(unlabeled(rule) for rule in ("inverse", "median")))
+    yield claim("all void: every weight is 0", *(unlabeled(rule) for rule in ("inverse", "median")), mistakes={})

@@ -8,6 +8,7 @@ from course_lib.widgets.mask_playground import MaskPlayground, mask_playground
 from course_lib.widgets.pixel_inspector import PixelInspector, pixel_inspector
 from course_lib.widgets.quiz import Quiz, quiz
 from course_lib.widgets.receptive_field_painter import ReceptiveFieldPainter, receptive_field_painter
+from course_lib.widgets.score_ladder import ScoreLadder, score_ladder
 from course_lib.widgets.size_tracer import SizeTracer, size_tracer
 from course_lib.widgets.unpooling_viewer import UnpoolingViewer, unpooling_viewer
 from course_lib.widgets.watershed_explorer import WatershedExplorer, watershed_explorer
@@ -21,6 +22,7 @@ __all__ = [
     "PixelInspector",
     "Quiz",
     "ReceptiveFieldPainter",
+    "ScoreLadder",
     "SizeTracer",
     "UnpoolingViewer",
     "WatershedExplorer",
@@ -32,6 +34,7 @@ __all__ = [
     "pixel_inspector",
     "quiz",
     "receptive_field_painter",
+    "score_ladder",
     "size_tracer",
     "unpooling_viewer",
     "watershed_explorer",

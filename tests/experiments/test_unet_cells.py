@@ -156,3 +156,19 @@ def test_training_makes_a_network_that_finds_nuclei(experiment, arm):
     inside = np.mean([m[ids > 0].mean() for m, ids in zip(maps, data.ids, strict=True)])
     outside = np.mean([m[ids == 0].mean() for m, ids in zip(maps, data.ids, strict=True)])
     assert inside > outside + 0.05
+
+
+def test_the_committed_tables_hold_the_arms_of_the_code():
+    names = {
+        n: [arm["name"] for arm in evidence.load(n)["arms"]]
+        for n in ("08_unet_skips", "08_unet_augmentation", "08_unet_separation")
+    }
+    assert names["08_unet_skips"] == list(unet_skips.ARMS)
+    assert names["08_unet_augmentation"] == list(unet_augmentation.ARMS)
+    pairs = [f"{weights}, {reading}" for weights in unet_cells.WEIGHTS for reading in unet_separation.READINGS]
+    assert names["08_unet_separation"] == [unet_separation.CLOSED, *pairs]
+
+
+def test_the_net_with_border_weights_is_one_and_the_same_in_both_tables():
+    first = evidence.mean_sd("08_unet_skips", "concat", "f1")
+    assert first == evidence.mean_sd("08_unet_separation", "gaps, validated threshold", "f1")

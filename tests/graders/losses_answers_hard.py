@@ -387,7 +387,7 @@ OHEM_MUTANTS = [
     (ohem_counts_twice, "they count twice"),
     (ohem_easiest, "the k *easiest* pixels"),
     (ohem_each_picture, "this is the mean over the pictures of their own losses"),
-    (ohem_nan_of_nothing, "0 is divided by 0"),
+    (ohem_nan_of_nothing, "the mean of an empty tensor is NaN"),
     (ohem_void_is_background, "taken for class 0"),
     (ohem_log_of_softmax, "take the log in one step"),
     (ohem_in_half, "this input is float16"),

@@ -219,7 +219,9 @@ def by_formula(pull):
 ce_gradient_of_the_sum = by_formula(lambda p, t, w, valid, weight, total: w * (p - t))
 ce_gradient_downhill = by_formula(lambda p, t, w, valid, weight, total: w * (t - p) / total)
 ce_gradient_of_valid_pixels = by_formula(lambda p, t, w, valid, weight, total: w * (p - t) / valid.sum().clamp(min=1))
-ce_gradient_at_void = by_formula(lambda p, t, w, valid, weight, total: (weight * t.movedim(1, -1)).sum(-1)[:, None] * (p - t) / total)  # fmt: skip
+ce_gradient_at_void = by_formula(
+    lambda p, t, w, valid, weight, total: (t * weight.view(1, -1, 1, 1)).sum(1, keepdim=True) * (p - t) / total
+)
 ce_gradient_unweighted = by_formula(lambda p, t, w, valid, weight, total: valid * (p - t) / valid.sum().clamp(min=1))
 ce_gradient_weighted_by_channel = by_formula(
     lambda p, t, w, valid, weight, total: weight.view(1, -1, 1, 1) * valid * (p - t) / total

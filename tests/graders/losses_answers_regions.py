@@ -221,7 +221,7 @@ DICE_MUTANTS = [
     (dice_void_is_background, "taken for class 0"),
     (dice_absent_cost_1, "has the loss 1 here, for the smallest false claim"),
     (dice_absent_cost_0, "has the loss 0 here, and is in the mean"),
-    (dice_smooth_everywhere, "there is a smoothing constant of 1"),
+    (dice_smooth_everywhere, "classes that do not occur are in the mean, with a smoothing constant"),
     (dice_smooth, "there is a smoothing constant of 1"),
     (dice_coefficient, "this is the Dice coefficient"),
     (dice_is_iou, "this is the soft IoU"),
@@ -249,7 +249,7 @@ DICE_ALTERNATES = [dice_by_loops, dice_by_einsum]
 
 def tversky_of(logits, target, alpha, beta, *, index=None, p=torch.sigmoid, void=None, share=None):
     """The pair with parts exchanged. index(TP, FP, FN), share(gradient (N, H, W), lesion, tissue)."""
-    z = logits.double().requires_grad_()
+    z = logits.detach().clone().double().requires_grad_()
     target = target if void is None else target.masked_fill(target == 255, void)
     lesion, tissue = target == 1, target == 0
     if not lesion.any():
@@ -382,7 +382,7 @@ def with_share(share):
     return answer
 
 
-share_ratio = with_share(lambda g, lesion, tissue: g[lesion].abs().sum() / g[tissue].abs().sum().clamp(min=1e-300))
+share_ratio = with_share(lambda g, lesion, tissue: g[lesion].abs().sum() / g[tissue].abs().sum())
 share_of_tissue = with_share(lambda g, lesion, tissue: g[tissue].abs().sum() / g.abs().sum().clamp(min=1e-300))
 share_with_signs = with_share(lambda g, lesion, tissue: g[lesion].sum() / g.sum())
 share_of_means = with_share(
@@ -423,7 +423,7 @@ TVERSKY_MUTANTS = [
     (tversky_of_pictures, "the mean over the pictures of their own losses"),
     (tversky_of_both, "asked is lesion's alone"),
     (tversky_1_without_lesion, "has the loss 1 here"),
-    (tversky_nan_without_lesion, "where no pixel is lesion, nothing is missed"),
+    (tversky_nan_without_lesion, "where no pixel is lesion, nothing can be missed"),
     (tversky_in_half, "this input is float16"),
     (share_ratio, "asked is their part of the whole"),
     (share_of_tissue, "this is the part of the tissue"),

@@ -12,7 +12,7 @@ from course_lib.checks.session import questions_of
 
 MUTANTS = {
     "class_weights": weights.MUTANTS,
-    "cross_entropy": pixels.MUTANTS,
+    "weighted_cross_entropy": pixels.MUTANTS,
     "dice_loss": regions.DICE_MUTANTS,
     "tversky": regions.TVERSKY_MUTANTS,
     "focal_loss": hard.FOCAL_MUTANTS,
@@ -20,7 +20,7 @@ MUTANTS = {
 }
 ALTERNATES = {
     "class_weights": weights.ALTERNATES,
-    "cross_entropy": pixels.ALTERNATES,
+    "weighted_cross_entropy": pixels.ALTERNATES,
     "dice_loss": regions.DICE_ALTERNATES,
     "tversky": regions.TVERSKY_ALTERNATES,
     "focal_loss": hard.FOCAL_ALTERNATES,
@@ -34,7 +34,7 @@ TestExercise = exercise_tests("05_losses", MUTANTS, ALTERNATES)
     ("name", "answer"),
     [
         ("class_weights", weights.weights_from_the_library),
-        ("cross_entropy", pixels.ce_from_the_library),
+        ("weighted_cross_entropy", pixels.ce_from_the_library),
         ("dice_loss", regions.dice_from_the_library),
         ("tversky", regions.tversky_from_the_library),
         ("focal_loss", hard.focal_from_the_library),
