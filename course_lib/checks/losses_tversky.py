@@ -243,7 +243,7 @@ def tversky_properties(student, rng):
         if difference(loss(**failed.given), _loss(**failed.given), 1e-5):
             return f"{failed.why}: your loss of this input is not right yet, so its gradient cannot be"
         if failed.want == 0:
-            return f"{failed.why}: no pixel has a gradient here, and 0 divided by 0 is NaN; there the share is 0"
+            return f"{failed.why}: no pixel has a gradient here; there the share is 0 (0 divided by 0 would be NaN)"
         return loss_words(failed, STABLE)
 
     def shares(text, *cases):
@@ -281,5 +281,6 @@ def _no_lesion(failed: Failed) -> str:
         return crash_words(failed)
     loss, share = failed.got
     if difference(loss, 0.0):
-        return f"the loss is {brief(loss)} where 0 is wanted: where no pixel is lesion, nothing can be missed, and there is nothing to learn"
+        none = "where no pixel is lesion, nothing can be missed, and there is nothing to learn"
+        return f"the loss is {brief(loss)} where 0 is wanted: {none}"
     return f"the share is {brief(share)} where 0 is wanted: where no pixel is lesion, there is no gradient, and 0 divided by 0 is NaN"

@@ -375,6 +375,16 @@ def tversky_in_half(logits, target, alpha, beta):
     return 1 - tp / (tp + alpha * fp + beta * fn), tversky_of(logits, target, alpha, beta)[1]
 
 
+def tversky_grad_of_a_copy(logits, target, alpha, beta):
+    """`.double()` or `.float()` after `requires_grad_()` makes a copy, which has no `.grad`."""
+    z = logits.clone().requires_grad_().to(torch.float32 if logits.dtype == torch.float64 else torch.float64)
+    p, lesion, tissue = z.sigmoid()[:, 0], target == 1, target == 0
+    tp, fp, fn = p[lesion].sum(), p[tissue].sum(), (1 - p[lesion]).sum()
+    loss = 1 - tp / (tp + alpha * fp + beta * fn)
+    loss.backward()
+    return loss.item(), float(z.grad[lesion[:, None]].abs().sum() / z.grad.abs().sum())
+
+
 def with_share(share):
     def answer(logits, target, alpha, beta):
         return tversky_of(logits, target, alpha, beta, share=share)
@@ -425,6 +435,7 @@ TVERSKY_MUTANTS = [
     (tversky_1_without_lesion, "has the loss 1 here"),
     (tversky_nan_without_lesion, "where no pixel is lesion, nothing can be missed"),
     (tversky_in_half, "this input is float16"),
+    (tversky_grad_of_a_copy, "on the very tensor that you computed from"),
     (share_ratio, "asked is their part of the whole"),
     (share_of_tissue, "this is the part of the tissue"),
     (share_with_signs, "are added up with their signs"),

@@ -1,0 +1,439 @@
+"""Exercise 06, right and wrong answers to the questions about sizes and crops."""
+
+import math
+
+import torch
+from torch import nn
+
+# 4 · the sizes
+
+
+def traced(height, width, padding, **steps):
+    """The trace in the order of the table, some of whose steps are exchanged."""
+    pads = steps.get("pads", lambda n, p: n + 2 * p - 2)
+    pool = steps.get("pool", lambda n: -(-n // 2))
+    slide = steps.get("slide", lambda n: n - 6)
+    double = steps.get("double", lambda n: (n - 1) * 2 + 4)
+    last = steps.get("last", lambda n: (n - 1) * 8 + 16)
+    behind = steps.get("behind", lambda n, length, p: n - (p - 69) - length)
+    sides = []
+    for length in (height, width):
+        pools = [pads(length, padding)]
+        for _ in range(5):
+            pools.append(pool(pools[-1]))
+        fc6 = slide(pools[5])
+        two = double(fc6)
+        four = double(two)
+        eight = last(four)
+        sides.append([*pools[3:], fc6, two, four, eight, behind(eight, length, padding)])
+    names = ("pool3", "pool4", "pool5", "fc6", "upscore2", "upscore_pool4", "upscore8", "behind")
+    sizes = {name: pair for name, *pair in zip(names, *sides, strict=True)}
+    refuse = steps.get("refuse", lambda rows, columns: min(rows, columns) < 1)
+    return None if refuse(*sizes["fc6"]) else {name: tuple(pair) for name, pair in sizes.items()}
+
+
+def sizes_in_one_go(height, width, padding):
+    """Rounding up in steps is rounding up at once."""
+    sizes = {}
+    for axis, length in enumerate((height, width)):
+        n = length + 2 * padding - 2
+        values = {f"pool{i}": math.ceil(n / 2**i) for i in (3, 4, 5)}
+        fc6 = values["pool5"] - 6
+        if fc6 < 1:
+            return None
+        values |= {"fc6": fc6, "upscore2": 2 * fc6 + 2, "upscore_pool4": 4 * fc6 + 6, "upscore8": 32 * fc6 + 56}
+        values["behind"] = 32 * fc6 + 125 - padding - length
+        for name, value in values.items():
+            sizes.setdefault(name, [0, 0])[axis] = value
+    return sizes
+
+
+def sizes_by_running(height, width, padding):
+    """Layers of one channel, asked for their shapes on torch's meta device."""
+    sizes, x = {}, torch.empty(1, 1, height, width, device="meta")
+    x = nn.Conv2d(1, 1, 3, padding=padding, device="meta")(x)
+    for stage in range(1, 6):
+        x = nn.MaxPool2d(2, ceil_mode=True)(x)
+        if stage > 2:
+            sizes[f"pool{stage}"] = tuple(x.shape[-2:])
+    if min(x.shape[-2:]) < 7:
+        return None
+    layers = {"fc6": nn.Conv2d(1, 1, 7, device="meta")}
+    for name, kernel, stride in (("upscore2", 4, 2), ("upscore_pool4", 4, 2), ("upscore8", 16, 8)):
+        layers[name] = nn.ConvTranspose2d(1, 1, kernel, stride, device="meta")
+    for name, layer in layers.items():
+        x = layer(x)
+        sizes[name] = tuple(x.shape[-2:])
+    sizes["behind"] = (x.shape[-2] - padding + 69 - height, x.shape[-1] - padding + 69 - width)
+    return sizes
+
+
+def sizes_floor(height, width, padding):
+    return traced(height, width, padding, pool=lambda n: n // 2)
+
+
+def sizes_forget_the_padding(height, width, padding):
+    return traced(height, width, padding, pads=lambda n, p: n, refuse=lambda *sides: False)
+
+
+def sizes_pad_one_side(height, width, padding):
+    return traced(height, width, padding, pads=lambda n, p: n + p - 2, refuse=lambda *sides: False)
+
+
+def sizes_without_the_kernel(height, width, padding):
+    return traced(height, width, padding, pads=lambda n, p: n + 2 * p)
+
+
+def sizes_add_to_the_padding(height, width, padding):
+    return traced(height, width, padding, pads=lambda n, p: n + 2 * p + 2)
+
+
+def sizes_always_100(height, width, padding):
+    return traced(height, width, 100)
+
+
+def sizes_turned(height, width, padding):
+    return traced(width, height, padding)
+
+
+def sizes_four_poolings(height, width, padding):
+    return traced(height, width, padding, pads=lambda n, p: 2 * (n + 2 * p - 2))
+
+
+def sizes_of_a_small_fc6(height, width, padding):
+    return traced(height, width, padding, slide=lambda n: n)
+
+
+def sizes_minus_seven(height, width, padding):
+    return traced(height, width, padding, slide=lambda n: n - 7)
+
+
+def sizes_fc6_in_blocks(height, width, padding):
+    return traced(height, width, padding, slide=lambda n: n // 7)
+
+
+def sizes_exactly_double(height, width, padding):
+    return traced(height, width, padding, double=lambda n: 2 * n)
+
+
+def sizes_exactly_eight(height, width, padding):
+    return traced(height, width, padding, last=lambda n: 8 * n)
+
+
+def sizes_exactly_both(height, width, padding):
+    return traced(height, width, padding, double=lambda n: 2 * n, last=lambda n: 8 * n)
+
+
+def sizes_without_minus_one(height, width, padding):
+    return traced(height, width, padding, double=lambda n: 2 * n + 4, last=lambda n: 8 * n + 16)
+
+
+def sizes_doubled_thrice(height, width, padding):
+    return traced(height, width, padding, last=lambda n: 2 * n + 2)
+
+
+def sizes_nothing_in_front(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: n - length)
+
+
+def sizes_cropped_in_the_middle(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: (n - length) // 2)
+
+
+def sizes_always_31(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: n - 31 - length)
+
+
+def sizes_cut_the_padding(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: n - p - length)
+
+
+def sizes_where_it_ends(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: length + p - 69)
+
+
+def sizes_never_refuse(height, width, padding):
+    return traced(height, width, padding, refuse=lambda *sides: False)
+
+
+def sizes_refuse_both(height, width, padding):
+    return traced(height, width, padding, refuse=lambda rows, columns: max(rows, columns) < 1)
+
+
+def sizes_refuse_small_pictures(height, width, padding):
+    return None if min(height, width) < 32 else traced(height, width, padding)
+
+
+def sizes_refuse_one_too_many(height, width, padding):
+    return traced(height, width, padding, refuse=lambda rows, columns: min(rows, columns) < 2)
+
+
+def sizes_are_lists(height, width, padding):
+    sizes = traced(height, width, padding)
+    return sizes and list(sizes.values())
+
+
+def sizes_lack_one(height, width, padding):
+    sizes = traced(height, width, padding)
+    return sizes and {name: pair for name, pair in sizes.items() if name != "behind"}
+
+
+def sizes_raise(height, width, padding):
+    sizes = traced(height, width, padding)
+    if sizes is None:
+        raise ValueError("too small")
+    return sizes
+
+
+SIZE_MUTANTS = [
+    (sizes_floor, "the poolings round down here"),
+    (sizes_forget_the_padding, "adds `padding` on both sides"),
+    (sizes_pad_one_side, "the padding is added on one side only"),
+    (sizes_without_the_kernel, "3x3 kernel takes off 2"),
+    (sizes_add_to_the_padding, "takes the place of the usual padding"),
+    (sizes_always_100, "whatever `padding` is"),
+    (sizes_turned, "rows and columns are exchanged"),
+    (sizes_four_poolings, "one pooling too few"),
+    (sizes_of_a_small_fc6, "FC6 keeps the size of pool5"),
+    (sizes_minus_seven, "FC6 takes off 7"),
+    (sizes_fc6_in_blocks, "FC6 slides"),
+    (sizes_exactly_double, "doubled maps have exactly twice the size"),
+    (sizes_exactly_eight, "upscore8 is exactly 8 times as large"),
+    (sizes_exactly_both, "exactly 2 and 8 times as large"),
+    (sizes_without_minus_one, "this is n * stride + kernel"),
+    (sizes_doubled_thrice, "is no doubling"),
+    (sizes_nothing_in_front, "nothing is cut off in front here"),
+    (sizes_cropped_in_the_middle, "in equal halves here"),
+    (sizes_always_31, "31 is cut off in front here"),
+    (sizes_cut_the_padding, "FC6 and the stamps have moved the map"),
+    (sizes_where_it_ends, "how much follows there"),
+    (sizes_never_refuse, "so return None: pool5 has"),
+    (sizes_refuse_both, "one side that is too short is enough"),
+    (sizes_refuse_small_pictures, "but the network can take this picture"),
+    (sizes_refuse_one_too_many, "but the network can take this picture"),
+    (sizes_are_lists, "return a dict, not"),
+    (sizes_lack_one, "the dict has no 'behind'"),
+    (sizes_raise, "ValueError: too small"),
+]
+SIZE_ALTERNATES = [sizes_in_one_go, sizes_by_running]
+
+
+# 5 · the crops
+
+
+def first_cell(layers, half=lambda k: (k - 1) / 2, sign=1, late=True, pads=True):
+    x, jump = 0.0, 1
+    for kernel, stride, padding in layers:
+        if not late:
+            jump *= stride
+        x += (half(kernel) - sign * padding * pads) * jump
+        if late:
+            jump *= stride
+    return x, jump
+
+
+def crops(layers, skips, find=first_cell, stamp=lambda f: f - 0.5, both=max, unit=lambda fine, coarse: fine, before=0):
+    x, jump = find(layers)
+    found = []
+    for n in skips:
+        y, fine = find(layers[: n - before])
+        x -= stamp(jump / fine) * fine
+        found.append(round((x - y) / unit(fine, jump)))
+        x, jump = both(x, y), fine
+    return (*found, round(stamp(jump) - x))
+
+
+def crops_by_windows(layers, skips):
+    """Follows whole windows instead of middles, in doubled coordinates that stay whole numbers."""
+
+    def window(chain):
+        first, last, jump = 0, 0, 1
+        for kernel, stride, padding in chain:
+            first -= padding * jump
+            last += (kernel - 1 - padding) * jump
+            jump *= stride
+        return first + last, jump
+
+    twice, jump = window(layers)
+    found = []
+    for n in skips:
+        other, fine = window(layers[:n])
+        twice -= 2 * jump - fine
+        found.append((twice - other) // (2 * fine))
+        twice, jump = max(twice, other), fine
+    found.append((2 * jump - 1 - twice) // 2)
+    return found
+
+
+def crops_backwards(layers, skips):
+    """Asks for the place of cell 0 by walking from the map back to the picture."""
+
+    def place(n, cell):
+        for kernel, stride, padding in reversed(layers[:n]):
+            cell = cell * stride - padding + (kernel - 1) / 2
+        return cell
+
+    here, step = place(len(layers), 0), place(len(layers), 1) - place(len(layers), 0)
+    found = []
+    for n in skips:
+        there = place(n, 0)
+        fine = place(n, 1) - there
+        here = here - step + fine / 2
+        found.append(int((here - there) / fine))
+        here, step = max(here, there), fine
+    return (*found, int(step - 0.5 - here))
+
+
+def crops_half_k(layers, skips):
+    return crops(layers, skips, lambda layers: first_cell(layers, half=lambda k: k / 2), stamp=lambda f: f)
+
+
+def crops_half_rounded_down(layers, skips):
+    return crops(layers, skips, lambda layers: first_cell(layers, half=lambda k: (k - 1) // 2))
+
+
+def crops_half_rounded_up(layers, skips):
+    return crops(layers, skips, lambda layers: first_cell(layers, half=lambda k: k // 2))
+
+
+def crops_first_pixels(layers, skips):
+    return crops(layers, skips, lambda layers: first_cell(layers, half=lambda k: 0))
+
+
+def crops_without_padding(layers, skips):
+    return crops(layers, skips, lambda layers: first_cell(layers, pads=False))
+
+
+def crops_padding_adds(layers, skips):
+    return crops(layers, skips, lambda layers: first_cell(layers, sign=-1))
+
+
+def crops_jump_too_early(layers, skips):
+    return crops(layers, skips, lambda layers: first_cell(layers, late=False))
+
+
+def crops_without_stamps(layers, skips):
+    return crops(layers, skips, stamp=lambda f: 0)
+
+
+def crops_small_stamps(layers, skips):
+    return crops(layers, skips, stamp=lambda f: (f - 1) / 2)
+
+
+def crops_large_stamps(layers, skips):
+    return crops(layers, skips, stamp=lambda f: f)
+
+
+def crops_in_pixels(layers, skips):
+    return crops(layers, skips, unit=lambda fine, coarse: 1)
+
+
+def crops_in_coarse_cells(layers, skips):
+    return crops(layers, skips, unit=lambda fine, coarse: coarse)
+
+
+def crops_turned(layers, skips):
+    *sums, last = crops(layers, skips)
+    return (*(-crop for crop in sums), last)
+
+
+def crops_never_negative(layers, skips):
+    *sums, last = crops(layers, skips)
+    return (*(max(0, crop) for crop in sums), last)
+
+
+def crops_absolute(layers, skips):
+    *sums, last = crops(layers, skips)
+    return (*(abs(crop) for crop in sums), last)
+
+
+def crops_keep_the_doubled(layers, skips):
+    return crops(layers, skips, both=lambda x, y: x)
+
+
+def crops_keep_the_skip(layers, skips):
+    return crops(layers, skips, both=lambda x, y: y)
+
+
+def crops_one_layer_less(layers, skips):
+    return crops(layers, skips, before=1)
+
+
+def crops_last_without_stamp(layers, skips):
+    *sums, last = crops(layers, skips)
+    jump = first_cell(layers[: skips[-1]] if skips else layers)[1]
+    return (*sums, round(last - (jump - 0.5)))
+
+
+def crops_last_is_a_stamp(layers, skips):
+    jump = first_cell(layers[: skips[-1]] if skips else layers)[1]
+    return (*crops(layers, skips)[:-1], round(jump - 0.5))
+
+
+def crops_last_negative(layers, skips):
+    *sums, last = crops(layers, skips)
+    return (*sums, -last)
+
+
+def crops_from_the_paper(layers, skips):
+    return {0: (19,), 1: (5, 27)}.get(len(skips), (5, 9, 31))
+
+
+def crops_reversed(layers, skips):
+    return crops(layers, skips)[::-1]
+
+
+def crops_only_sums(layers, skips):
+    return crops(layers, skips)[:-1]
+
+
+def crops_only_last(layers, skips):
+    return crops(layers, skips)[-1:]
+
+
+def crops_as_floats(layers, skips):
+    return tuple(float(crop) for crop in crops(layers, skips))
+
+
+def crops_always_double(layers, skips):
+    """Every step to a skip is a doubling."""
+    x, jump = first_cell(layers)
+    found = []
+    for n in skips:
+        y, fine = first_cell(layers[:n])
+        x -= 1.5 * fine
+        found.append(round((x - y) / fine))
+        x, jump = max(x, y), fine
+    return (*found, round(jump - 0.5 - x))
+
+
+CROP_MUTANTS = [
+    (crops_half_k, "this is k / 2"),
+    (crops_half_rounded_down, "this is (k - 1) // 2"),
+    (crops_half_rounded_up, "in the layers this is k // 2"),
+    (crops_first_pixels, "compare their middles"),
+    (crops_without_padding, "the padding is missing"),
+    (crops_padding_adds, "so it is taken off"),
+    (crops_jump_too_early, "multiply the jump *behind* it"),
+    (crops_without_stamps, "the stamps are missing"),
+    (crops_small_stamps, "the middle of f cells"),
+    (crops_large_stamps, "behind its first; this is f"),
+    (crops_in_pixels, "the crops of the sums are in pixels"),
+    (crops_in_coarse_cells, "counted in coarse cells"),
+    (crops_turned, "the signs of the sums are turned"),
+    (crops_never_negative, "its crop is negative then, not 0"),
+    (crops_absolute, "is wanted"),
+    (crops_keep_the_doubled, "go on with the later of the two"),
+    (crops_keep_the_skip, "this goes on with the skip's"),
+    (crops_one_layer_less, "one layer too few"),
+    (crops_last_without_stamp, "the last crop lacks its stamp"),
+    (crops_last_is_a_stamp, "forgets where the map begins"),
+    (crops_last_negative, "it is x, above 0"),
+    (crops_from_the_paper, "is wanted"),
+    (crops_reversed, "the crop of the picture last"),
+    (crops_only_sums, "the crop of the picture is missing"),
+    (crops_only_last, "the sums come before it"),
+    (crops_as_floats, "whole numbers (int)"),
+    (crops_always_double, "upsampled by 4 here"),
+]
+CROP_ALTERNATES = [crops_by_windows, crops_backwards]
