@@ -16,6 +16,7 @@ from course_lib.checks.losses_maps import (
     gradient_words,
     loss_of,
     loss_words,
+    not_below,
     one_hot,
     parts,
     pixel_losses,
@@ -98,6 +99,11 @@ def _void_below(logits, target, weight):
     """Void pixels pay nothing, but their weight, that of class 0, stays below the line."""
     w, losses, _, labels, _ = _pieces(logits, target, weight)
     return divided((w * losses).sum(), weight.double()[labels].sum())
+
+
+def _loss_with(least: float, logits, target, weight) -> float:
+    w, losses, *_ = _pieces(logits, target, weight)
+    return divided((w * not_below(losses, least)).sum(), w.sum())
 
 
 LOSS_MISTAKES = {
@@ -223,7 +229,10 @@ def cross_entropy_properties(student, rng):
         return case | {"weight": weight.to(torch.float64)}
 
     def losses(text, *cases):
-        return explained(text, loss, list(cases), _loss, LOSS_MISTAKES, loss_words, tol=1e-5)
+        return explained(text, loss, list(cases), _loss, LOSS_MISTAKES, why_loss, tol=1e-5)
+
+    def why_loss(failed):
+        return loss_words(failed, loss_with=_loss_with)
 
     def why(failed):
         """A gradient of a wrong loss is no mistake of its own."""
@@ -254,7 +263,8 @@ def cross_entropy_properties(student, rng):
     yield losses("the loss: the pixel on paper, all weights 1, several pictures", paper, *plain)
     yield losses("the loss with class weights, divided by the sum of the pixels' weights", *some)
     yield losses("the loss with void pixels, which are in neither sum", *unlabeled)
-    yield losses("the loss of logits as large as 10,000, and of float16", single, huge, half)
+    yield losses("the loss of logits as large as 10,000", single, huge)
+    yield losses("the loss of float16 logits", half)
     yield losses("nothing counts (all void, or all weights 0): the loss is 0", *nothing)
     yield gradients("the gradient, with class weights", paper, *plain, *some)
     yield gradients("the gradient with void pixels, which have none", *unlabeled)

@@ -15,6 +15,7 @@ from course_lib.checks.losses_maps import (
     gradient_words,
     loss_of,
     loss_words,
+    not_below,
     one_hot,
     parts,
     pixel_losses,
@@ -75,6 +76,11 @@ def _sigmoids(logits, target, gamma, mean: bool):
 def _of_pictures(logits, target, gamma):
     each = [_focal(logits[i : i + 1], target[i : i + 1], gamma) for i in range(len(target))]
     return sum(each) / len(each)
+
+
+def _loss_with(least: float, logits, target, gamma) -> float:
+    losses, wrong, valid, *_ = _focal_parts(logits, target)
+    return divided((wrong**gamma * not_below(losses, least))[valid].sum(), valid.sum())
 
 
 def _over_the_columns(logits, target, gamma):
@@ -174,7 +180,10 @@ def focal_loss_properties(student, rng):
         return batch(rng, *shape, **settings) | {"gamma": gamma}
 
     def losses(text, *cases):
-        return explained(text, loss, list(cases), _focal, FOCAL_MISTAKES, loss_words, tol=1e-5)
+        return explained(text, loss, list(cases), _focal, FOCAL_MISTAKES, why_loss, tol=1e-5)
+
+    def why_loss(failed):
+        return loss_words(failed, loss_with=_loss_with)
 
     def why(failed):
         """A gradient of a wrong loss is no mistake of its own."""

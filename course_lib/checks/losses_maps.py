@@ -11,6 +11,7 @@ from course_lib.checks.mistakes import item_of
 from course_lib.grading.words import kind, number
 
 VOID = 255
+LEAST = [10.0**-i for i in range(3, 21)]  # what is added to a probability, or taken for the smallest one
 LARGE = 50.0  # logits beyond it make a probability that rounds to 0 or 1
 PAIR = "(loss, gradient)"
 ONE_STEP = "take the log in one step, `log_softmax`, and never the log of a probability"
@@ -55,6 +56,11 @@ def parts(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def pixel_losses(log_p: Tensor, labels: Tensor) -> Tensor:
     """-log p of the class of each pixel, (N, H, W)."""
     return -log_p.gather(1, labels[:, None])[:, 0]
+
+
+def not_below(losses: Tensor, least: float) -> Tensor:
+    """The losses of pixels if no probability were smaller than `least`."""
+    return losses.clamp(max=-math.log(least))
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
@@ -122,6 +128,10 @@ def crash_words(failed: Failed) -> str:
             if has_void
             else ""
         ),
+        ("must match the size of tensor",): (
+            "to combine (N, C, H, W) with (N, H, W), give the second a dimension for the channels: `w[:, None]`"
+        ),
+        ("shape of the mask",): "the target is (N, H, W), without a dimension for the channels: index `logits[:, 0]`",
         ("NoneType",): (
             "`.grad` is None unless `requires_grad_()` was called on the very tensor that you computed from, and `backward()` on the loss"
         ),
@@ -138,10 +148,10 @@ def crash_words(failed: Failed) -> str:
     return f"{failed.why} ({fitting[0]})" if fitting else failed.why
 
 
-def loss_words(failed: Failed, stable: str = ONE_STEP) -> str:
+def loss_words(failed: Failed, stable: str = ONE_STEP, loss_with: Callable | None = None) -> str:
     """Why a loss is not the wanted one, where no mistake fits: what is special about the input, and what that does.
 
-    stable: how to survive large logits.
+    stable: how to survive large logits. loss_with(least, **given): the loss if no probability were smaller than `least`.
     """
     given, got, want = failed.given or {}, failed.got, failed.want
     if want is None:
@@ -160,7 +170,7 @@ def loss_words(failed: Failed, stable: str = ONE_STEP) -> str:
         return f"{failed.why}: something is divided by 0, or the log of 0 is taken; what can be 0 in this input?"
     if logits.dtype == torch.float16:
         return f"{failed.why}: this input is float16, which keeps three digits; begin with `logits.float()`"
-    if want > LARGE / 2 and got < want:
+    if loss_with and any(math.isclose(got, loss_with(least, **given), rel_tol=1e-3) for least in LEAST):
         return (
             f"{failed.why}: a pixel that is wrong for sure pays too little, as if something were clamped or added inside "
             "the log; `log_softmax` needs no such help"
