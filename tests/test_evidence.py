@@ -92,7 +92,8 @@ def test_committed_results_have_three_seeds_and_a_command():
         record = json.loads(file.read_text(encoding="utf-8"))
         assert record["command"].startswith("python -m course_lib.experiments."), file
         for arm in record["arms"]:
-            learns = arm["params"] > 0
+            learns = arm["params"] > 0 and "checkpoint" not in arm
+            assert (evidence.ROOT / arm.get("checkpoint", "results")).exists()
             assert len({run["seed"] for run in arm["runs"]}) >= (3 if learns else 1), (file.name, arm["name"])
             assert len({frozenset(run["metrics"]) for run in arm["runs"]}) == 1
 

@@ -179,6 +179,8 @@ def main() -> None:
     arms = [
         {"name": a, "params": cost.get(a, (0, 0))[0], "macs": cost.get(a, (0, 0))[1], "runs": done[a]} for a in order
     ]
+    shipped = next(arm for arm in arms if arm["name"] == "the U-Net of lesson 00")
+    shipped["checkpoint"] = str(street_unet.WEIGHTS.relative_to(evidence.ROOT))  # trained once: no seeds here
     evidence.save("04_metric_rankings", command="python -m course_lib.experiments.metric_rankings", arms=arms)
 
 
