@@ -1,7 +1,8 @@
 """Where a lesson's numbers come from: measured ones from results/*.json, published ones from data/published.csv.
 
 A results file holds {command, commit, machine, threads, profile, arms: [{name, params, macs, runs: [{seed, seconds, metrics}]}]}.
-A lesson measures its two decisive arms live and sets the committed table beside them; `agrees` says whether the two fit together.
+A lesson measures its two decisive arms live and sets the committed table beside them; `agrees` says whether the two fit together. An arm
+that evaluates weights shipped in data/ has "checkpoint", their path, and one run.
 """
 
 import csv
