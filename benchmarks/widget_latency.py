@@ -9,6 +9,7 @@ import shutil
 import statistics
 import sys
 
+import numpy as np
 from playwright.sync_api import sync_playwright
 
 from course_lib.datasets import Cells, Scenes
@@ -20,6 +21,7 @@ from course_lib.widgets import (
     mask_playground,
     pixel_inspector,
     receptive_field_painter,
+    score_ladder,
     size_tracer,
     unpooling_viewer,
     watershed_explorer,
@@ -36,6 +38,14 @@ def inspector(size: int, layer: str):
 def watershed(size: int):
     image, target = Cells(4, size, seed=3)[3]
     return watershed_explorer(image, target["masks"], h=0)
+
+
+def scores(size: int, classes: int):
+    rng = np.random.default_rng(0)
+    strides = {"score_fr": 32, "score_pool4": 16, "score_pool3": 8}
+    maps = {name: rng.normal(size=(classes, size // stride, size // stride)) for name, stride in strides.items()}
+    image, names = rng.random((size, size, 3)), [str(k) for k in range(classes)]
+    return score_ladder(maps, image, classes=names, colors=rng.integers(0, 256, (classes, 3)))
 
 
 CASES = {
@@ -62,6 +72,8 @@ CASES = {
     "losses, gamma": (loss_curves(), "gamma"),
     "losses, Tversky's alpha": (loss_curves("Tversky"), "alpha"),
     "unpooling, 8×8 map": (unpooling_viewer(size=8), "value"),
+    "ladder, 96×96, 9 classes": (scores(96, 9), "amount"),
+    "ladder, 256×256, 21 classes": (scores(256, 21), "amount"),
     "sizes, height": (size_tracer(), "height"),
     "sizes, poolings": (size_tracer("padded", 512, 512), "depth"),
 }

@@ -368,6 +368,26 @@ def test_curves():
         plots.curves(SimpleNamespace(loss=[], losses={}, metrics=[]))
 
 
+def test_rankings_draw_places_name_the_first_and_let_ties_be_ties():
+    scores = {"a": [0.9, 0.20004, 0.1], "b": [0.5, 0.2, 0.7], "c": [0.1, 0.1999, 0.3], "d": [0.7, 0.4, 0.6]}
+    (ax,) = plots.rankings(scores, ["x", "y", "z"], colored=["d", "a"]).axes
+    places = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    assert places == {"a": [1, 3, 4], "b": [3, 3, 1], "c": [4, 3, 3], "d": [2, 1, 2]}
+    colors = {line.get_label(): line.get_color() for line in ax.lines}
+    assert colors["b"] == colors["c"]
+    assert len(set(colors.values())) == 3
+    first = [text.get_text() for text in ax.texts if text.get_va() == "bottom"]
+    assert first == ["a", "d", "b"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first on top
+
+
+def test_rankings_with_bad_input():
+    with pytest.raises(ValueError, match=r"^rankings: give each answer 2 scores, one for each metric$"):
+        plots.rankings({"a": [0.1, 0.2], "b": [0.1]}, ["x", "y"])
+    with pytest.raises(ValueError, match=r"^rankings: colored has \['c'\]; give at most 7 names that have scores$"):
+        plots.rankings({"a": [0.1]}, ["x"], colored=["c"])
+
+
 # The PNG
 
 

@@ -65,7 +65,7 @@ assert iou == 1 and (logits > 0).sum() == 2
 
 # %% [markdown] tags=["build"]
 # ## 2 · Cross-entropy: who pulls, and until when
-# One pixel, three classes, with numbers you can check on paper. Softmax turns the logits log 2, 0, 0 into the probabilities 1/2, 1/4, 1/4. If class 1 is true, the pixel pays −log 1/4 = log 4. The gradient with respect to the logits is $p - t$, where $t$ is 1 for the true class and 0 for the others: 1/2, −3/4, 1/4.
+# One pixel, three classes, with numbers you can check on paper. Softmax turns the logits log 2, 0, 0 into the probabilities 1/2, 1/4, 1/4. If class 1 is true, the pixel pays −log 1/4 = log 4. The gradient with respect to the logits, the pixel's **pull**, is $p - t$, where $t$ is 1 for the true class and 0 for the others: 1/2, −3/4, 1/4. A training step goes the opposite way, so class 1 gains.
 
 # %%
 z = torch.tensor([2.0, 1.0, 1.0]).log().requires_grad_()
@@ -87,7 +87,7 @@ loss.backward()
 assert (x.grad[0, :, :2] == 0).all() and (x.grad[1] != 0).any()
 
 # %% [markdown] tags=["predict"]
-# Now the imbalance. A network knows nothing yet and answers the same probability $p$ of lesion at all 100 pixels of a picture; 2 of them are lesion. **Predict:** which $p$ has the least cross-entropy: 0, 0.02 or 0.5?
+# Now the imbalance. A network knows nothing yet and answers the same probability $p$ of lesion at all 100 pixels of a picture; 2 of them are lesion. With two classes and the one logit of $p$, a lesion pixel pulls with $1 - p$, a tissue pixel with $p$, in opposite directions. **Predict:** which $p$ has the least cross-entropy: 0, 0.02 or 0.5?
 
 # %%
 p = torch.arange(1, 1000) / 1000
@@ -110,7 +110,7 @@ assert abs(best - 0.02) < 1e-6
 widgets.loss_curves(loss="cross-entropy", foreground=0.02)
 
 # %% [markdown] tags=["predict"]
-# Half of the gradient: at 0.02 for lesion, 0.98 for tissue. And where tissue is nearly right, the lesions get most of it: cross-entropy is not deaf to a rare class. Once the tissue is settled, the lesions are most of what it hears.
+# Half of the gradient: at 0.02 for lesion, 0.98 for tissue. And where tissue is nearly right, the lesions get most of it: cross-entropy is not deaf to a rare class. Once the tissue is settled, lesions that are still wrong are most of what it hears.
 #
 # ## 3 · A weight for each class
 # To make a rare class heard, weigh its pixels: $\sum w\,\ell \,/\, \sum w$, where $\ell$ is what a pixel pays and $w$ the weight of its class. **Predict:** lesion weighs 49, so that both classes weigh the same. Which constant answer is best now?
@@ -121,11 +121,12 @@ for w in (1, 7, 49):
     weighted = -(2 * w * p.log() + 98 * (1 - p).log()) / (2 * w + 98)
     q = p[weighted.argmin()]
     odds[w] = q / (1 - q)
+    assert_close(q.logit(), odds[w].log())              # the logit, sigmoid undone
     print(f"weight {w:2}: best p {q:.3f}, odds {odds[w]:.4f}")
 assert abs(odds[49] - 1) < 0.03 and abs(odds[7] / odds[1] - 7) < 0.3
 
 # %% [markdown] tags=["build"]
-# The **odds** $p/(1-p)$ of the best answer are multiplied by the weight: 1/49, 7/49, 49/49. A weighted network is asked to exaggerate, by a known factor. Keep that in mind for section 8.
+# The **odds** $p/(1-p)$ of the best answer are multiplied by the weight: 1/49, 7/49, 49/49. A weighted network is asked to exaggerate, by a known factor. The logit is the logarithm of the odds (the cell asserts it), so the factor is a constant added to every logit. Keep that in mind for section 8.
 #
 # Which weights? **Inverse frequency** gives all classes the same total weight. **Median frequency** [@Eigen2015] divides the median of the classes' frequencies by the class's own, where a frequency counts only the pictures that *contain* the class: a class is rare if it is small where it occurs. Two label maps, four classes; class 2 is absent:
 
@@ -173,9 +174,9 @@ assert_close(losses.dice_loss(one_channel, t.view(1, 1, 4)), by_hand)
 assert_close(by_hand, torch.tensor(1 - 2.5 / 4))
 
 # %% [markdown] tags=["predict"]
-# With more channels, it is the mean over the classes. Below and above the fraction stand *sums*, so no pixel has a Dice loss of its own: what a pixel's gradient is depends on all others.
+# With more channels, it is the mean over the classes. Above and below the line stand *sums*, so no pixel has a Dice loss of its own: a pixel's gradient depends on all others.
 #
-# **Predict.** 10,000 pixels, all at $p$ = 0.5, of which 100 are lesion. In cross-entropy, the lesion pixels together pull with 100/9900 of the strength of tissue. And in the Dice loss?
+# **Predict.** 10,000 pixels, all at $p$ = 0.5, of which 100 are lesion. In cross-entropy, the lesion pixels together pull with 100/9900 of the strength of tissue. And in the Dice loss of the lesion? In the mean of both classes' Dice losses?
 
 # %%
 def pulls(loss, lesion, at_lesion=0.5, at_tissue=0.5):
@@ -187,13 +188,20 @@ def pulls(loss, lesion, at_lesion=0.5, at_tissue=0.5):
     return (g[:lesion].sum() / g[lesion:].sum()).item()
 
 
+def both(z, y):
+    """The mean of the two classes' Dice losses; softmax gives lesion sigmoid(z)."""
+    return losses.dice_loss(torch.cat([-z / 2, z / 2], 1), y)
+
+
 for lesion in (1000, 100, 1):
     ce, dice = pulls(losses.cross_entropy, lesion), pulls(losses.dice_loss, lesion)
-    print(f"{lesion:4} lesion pixels: cross-entropy {ce:.4f}, Dice {dice:.3f}")
-    assert ce < 0.12 and 1 <= dice < 1.25
+    mean = pulls(both, lesion)
+    print(f"{lesion:4} lesion pixels: cross-entropy {ce:.4f},", end=" ")
+    print(f"Dice of lesion {dice:.3f}, of both {mean:.4f}")
+    assert ce < 0.12 and 1 <= dice < 1.25 and mean < 0.4
 
 # %% [markdown] tags=["break"]
-# About 1, however small the lesion. Dice balances the classes by itself, at every moment, and needs no weights. On paper: if all pixels say $p$, the ratio is 1 + n/((10,000 − n) $p$).
+# About 1 for the Dice of the lesion, however small it is: without any weight, the two classes balance, as long as all pixels say the same. On paper: if all say $p$, and $n$ are lesion, the ratio is 1 + n/((10,000 − n) $p$). In the mean over both classes that is lost at first: in the tissue's own fraction the tissue pulls far harder. Section 5 looks again, once the tissue is nearly right.
 #
 # ### Void, done wrong
 # Dice code is often combined with `ignore_index=255` for the cross-entropy, and the void pixels are forgotten in the Dice sums. They have no $t$, but their $p$ stays in FP. **Predict** the loss of a *perfect* answer if half of the lesion's pixels are void: 0, 1/4 or 1/3?
@@ -213,13 +221,15 @@ careless.backward()
 assert (z.grad[0, 0, 5:] > 0).all()                     # a step down lowers their p
 
 z = torch.full((1, 1, 10, 10), 30.0)                    # now quite sure
-assert_close(careless_dice(z.sigmoid()[:, 0], y), torch.tensor(1 / 3))
+sure = careless_dice(z.sigmoid()[:, 0], y)
+print(f"quite sure: careless {sure:.3f}, ours {losses.dice_loss(z, y):.3f}")
+assert_close(sure, torch.tensor(1 / 3))
 assert losses.dice_loss(z, y) == 0
 
 # %% [markdown]
 # With $n$ lesion pixels and as many void ones: 1 − 2n / (2n + n) = 1/3. Worse, the void pixels get gradient, and it pulls them *toward tissue*: the assert with `z.grad` says so.
 #
-# And where *all* is void? There is nothing to learn, so every loss must be 0, with gradient 0. PyTorch's mean over no pixels is NaN, and one NaN ruins a network.
+# And where *all* is void? There is nothing to learn, so every loss must be 0, with gradient 0. PyTorch's mean over no pixels is NaN.
 
 # %%
 x, void = torch.randn(2, 4, 6, 6, requires_grad=True), torch.full((2, 6, 6), 255)
@@ -247,9 +257,9 @@ print(f"Dice with smooth {smooth_dice(p, t):.2f}, without absent classes {ours:.
 assert smooth_dice(p, t) > 0.4 and ours < 0.03
 
 # %% [markdown] tags=["build"]
-# Two classes that are nowhere make nearly all of that loss. `losses.dice_loss` averages over the classes that occur in the truth of the batch (`per_sample=True`: of each picture). The price: a scan without lesions teaches the one-channel form nothing; with two channels tissue still pays for false alarms.
+# Two classes that are nowhere make nearly all of that loss. `losses.dice_loss` averages over the classes that occur in the truth of the batch (`per_sample=True`: of each picture). The price: a batch without lesions teaches the one-channel form nothing; with two channels tissue still pays for false alarms.
 #
-# So many losses add the two: **CE + Dice**, the fixed choice of nnU-Net [@nnUNet]. Cross-entropy gives every pixel a gradient, Dice the balance.
+# So many losses add the two: **CE + Dice**, the fixed choice of nnU-Net [@nnUNet]. One asks every pixel, the other the region.
 #
 # ## 5 · Easy and hard pixels
 # Most tissue is easy. Three more losses turn down what is easy, or what you care less about.
@@ -271,13 +281,13 @@ half = losses.tversky_loss(z, y, alpha=0.5, beta=0.5)
 assert_close(half, losses.dice_loss(z, y))
 
 # %% [markdown] tags=["see"]
-# **Push it.** The same widget with the focal loss. Is the focal loss always gentler than cross-entropy? Compare the *gradients* of the two, and find the $p$ where they cross. Then choose Dice and make the lesions rarer: what happens to their share of the gradient, and what with cross-entropy? At last put lesions at 0.5, tissue at 0.99, and change from Dice to Tversky. Who gains?
+# **Push it.** The same widget with the focal loss. Is the focal loss always gentler than cross-entropy? Compare the *gradients* of the two, and find the $p$ where they cross. Then choose Dice (here that of the foreground alone) and make the lesions rarer: what happens to their share of the gradient, and what with cross-entropy? At last put lesions at 0.5, tissue at 0.99, and change from Dice to Tversky. Who gains?
 
 # %%
 widgets.loss_curves(loss="focal", gamma=2, foreground=0.02)
 
 # %%
-for p in (0.1, 0.2, 0.5, 0.9):                          # counted, to check what you saw
+for p in (0.1, 0.2, 0.3, 0.5, 0.9):                     # counted, to check what you saw
     z = torch.tensor(p).logit().view(1, 1, 1, 1).requires_grad_()
     losses.focal_loss(z, y[..., :1], gamma=2).backward()
     ratio = (z.grad.abs() / (1 - p)).item()             # cross-entropy pulls with 1 - p
@@ -286,8 +296,10 @@ for p in (0.1, 0.2, 0.5, 0.9):                          # counted, to check what
 
 late = dict(lesion=200, at_lesion=0.5, at_tissue=0.01)     # probability of lesion
 dice, tversky = pulls(losses.dice_loss, **late), pulls(losses.tversky_loss, **late)
-print(f"lesion against tissue: {dice:.2f} in Dice, {tversky:.2f} in Tversky")
-assert tversky > 1.4 * dice
+mean = pulls(both, **late)
+print(f"lesion against tissue: {dice:.2f} in Dice, {tversky:.2f} in Tversky,", end=" ")
+print(f"{mean:.2f} in the Dice of both classes")
+assert tversky > 1.4 * dice and mean > 0.9 * dice
 
 q = torch.arange(1, 100) / 100                          # section 2's constant answers
 focal = -(2 * (1 - q) ** 2 * q.log() + 98 * q**2 * (1 - q).log())
@@ -295,7 +307,7 @@ print(f"2 lesion pixels of 100: the focal loss wants p = {q[focal.argmin()]:.2f}
 assert q[focal.argmin()] > 0.05
 
 # %% [markdown] tags=["build"]
-# So the focal loss is *harder* on pixels that are clearly wrong and much softer on the rest. Dice leaves about half of the gradient to the lesions, however rare they are; Tversky with β > α gives them more, once the tissue is nearly right. And like weighted cross-entropy, the focal loss asks for other numbers than frequencies.
+# So the focal loss is *harder* on pixels that are clearly wrong and much softer on the rest; the gradients cross near $p$ = 0.3. While all pixels say the same, the Dice of a rare lesion leaves it about half of the gradient; cross-entropy's share shrinks with the lesion. Once the tissue is nearly right, its own fraction hardly matters any more, and Tversky with β > α gives the lesions more than Dice. And like weighted cross-entropy, the focal loss asks for other numbers than frequencies.
 #
 # ## 6 · More than one map
 # **Deep supervision** [@DSN] puts the loss at several depths of the network, each against the truth at its own size. `losses.deep_supervision_loss` shrinks the truth by nearest neighbor and averages with weights, say 1, 1/2, 1/4. What does shrinking do to small lesions?
@@ -314,7 +326,7 @@ assert left[2] < 0.7 * left[0]
 # %% [markdown]
 # At an eighth of the size half of the lesions are gone: the deepest output is told that nothing is there. That is a reason for its small weight.
 #
-# **Border weights** are U-Net's own loss [@UNet]: a cross-entropy in which each *pixel* has a weight, $w_0 \exp(-(d_1+d_2)^2 / 2\sigma^2)$ on the background, where $d_1$ and $d_2$ are the distances to the two nearest objects, $w_0$ = 10 and σ = 5 pixels. It is large only in narrow gaps. A gap of one pixel has $d_1 = d_2 = 1$; lesson 08 measures what it is good for.
+# **Border weights** are U-Net's own loss [@UNet]: a cross-entropy in which each *pixel* has a weight: that of its class, and on the background $w_0 \exp(-(d_1+d_2)^2 / 2\sigma^2)$ more, where $d_1$ and $d_2$ are the distances to the two nearest objects, $w_0$ = 10 and σ = 5 pixels. This term is large only in narrow gaps. A gap of one pixel has $d_1 = d_2 = 1$; lesson 08 measures what it is good for.
 
 # %%
 for gap in (1, 3, 9):
@@ -343,12 +355,12 @@ odds = 55 * 0.33 / (1 - 0.33)                           # those of 0.33, times 5
 print(f"a calibrated 0.33, exaggerated 55 times: {odds / (1 + odds):.2f}")
 
 # %% [markdown] tags=["measure"]
-# Half of the best Dice: *below* 0.5 for every calibrated network that is not perfect. Only the *number of wrong pixels* wants the cut at 0.5. And the exaggerating network should be cut at 0.96.
+# Half of the best Dice: *below* 0.5 for every calibrated network that is not perfect. The cut at 0.5 is for another metric, the *number of wrong pixels*. And the exaggerating network should be cut at 0.96.
 #
 # So a comparison of losses at 0.5 compares two things at once: what the network learned, and where 0.5 happens to lie. We separate them.
 #
 # ## 8 · The loss, or the threshold?
-# A U-Net of width 8 learns from 300 scans for 160 steps. The arms differ in the loss alone: same weights at the start, same batches, same learning rate. Each is judged on 200 other scans, twice: at 0.5, and at the threshold with the best IoU on 100 **validation** scans, which are neither trained nor judged on. (Choosing it on the judged scans would flatter every arm.)
+# A small U-Net (8 channels at full size) learns from 300 scans for 160 steps. The arms differ in the loss alone: same weights at the start, same batches, same learning rate. Each is judged on 200 other scans, twice: at 0.5, and at the threshold with the best IoU on 100 **validation** scans, which are neither trained nor judged on. (Choosing it on the judged scans would flatter every arm.)
 #
 # Now your prediction of section 1: plain cross-entropy against lesion weighing 55 times.
 
@@ -356,7 +368,7 @@ print(f"a calibrated 0.33, exaggerated 55 times: {odds / (1 + odds):.2f}")
 arms, answers, live = imbalance.arms(train), {}, {}
 for arm in ("cross-entropy", "inverse-frequency CE"):
     model = imbalance.trained(arms[arm], 0, train)
-    cut = imbalance.best_cut(*imbalance.margins(model, val))
+    cut = imbalance.best_cut(*imbalance.margins(model, val))    # also a logit
     answers[arm], truth = imbalance.margins(model, test)    # logit(p) of lesion
     live[arm] = imbalance.figures(answers[arm], truth, cut)
     tuned = live[arm]["iou_tuned"]
@@ -368,7 +380,7 @@ assert weighted["iou_tuned"] > weighted["iou"] + 0.2
 assert abs(plain["iou_tuned"] - weighted["iou_tuned"]) < 0.06
 
 # %% [markdown]
-# At 0.5 the weighted network seems to be ruined: it claims four or five times as many pixels as there are lesions. At its own threshold it is as good as the other. The validation scans chose these thresholds; section 7 predicted them on paper:
+# At 0.5 the weighted network seems to be ruined: it claims four or five times as many pixels as are lesion. At its own threshold it is as good as the other. The validation scans chose these thresholds; section 7 predicted them on paper:
 
 # %%
 best_dice = 2 * plain["iou_tuned"] / (1 + plain["iou_tuned"])
@@ -391,10 +403,13 @@ plots.show(
 )
 
 # %% [markdown]
-# Now all arms, with three seeds each. **ECE**, the expected calibration error, sorts all pixels into ten bins by their probability, takes the gap between mean probability and share of lesion in each bin, and averages the gaps over the *pixels*. Look at its base rate: the first row, which says 0.018 everywhere, has next to none. ECE sees whether numbers are honest, not whether they know anything; and tissue, 98 % of the pixels, decides it. The **log loss** (the plain cross-entropy on the test scans) sees both.
+# Now all arms, with three seeds each. **ECE**, the expected calibration error, sorts all pixels into ten bins by their probability, takes the gap between mean probability and share of lesion in each bin, and averages the gaps over the *pixels*. Look at its base rate: the first row, which says 0.018 everywhere, has next to none. ECE sees whether numbers are honest, not whether they know anything; and tissue, 98 % of the pixels, decides it. The **log loss** (the plain cross-entropy on the test scans) sees both; here the first row has 0.092. A **reliability curve** shows the bins: the share of lesion over the mean probability. Calibrated is the diagonal.
+#
+# Two names: *square-root CE* weighs with the square roots of the inverse frequencies, and *the same, odds corrected* is the row above it with its odds divided by the ratio of its weights.
 
 # %%
-columns = {"iou": "IoU at 0.5", "precision": "precision", "recall": "recall"}
+columns = {"iou": "IoU at 0.5", "precision": "precision at 0.5"}
+columns |= {"recall": "recall at 0.5"}
 columns |= {"iou_tuned": "IoU, validated threshold", "threshold": "threshold"}
 columns |= {"ece": "ECE", "log_loss": "log loss"}
 evidence.table("05_imbalance", columns)
@@ -419,10 +434,10 @@ plots.show(fig, alt=f"Reliability curves; gray is the diagonal. {'; '.join(ends)
 # What the table and the curves say, and what they do not:
 #
 # - **Most of the difference is the threshold.** At 0.5 the losses seem worlds apart: from 0.164 to 0.513. At validated thresholds seven of the eight lie between 0.482 and 0.519, and focal loss has 0.452.
-# - **0.5 is not even a stable judge.** In one seed of three the networks of cross-entropy, CE + Dice and OHEM never say more than 0.5, in two those of focal loss. There the IoU is 0, hence 0.324 ± 0.282 for cross-entropy. At validated thresholds it has 0.495 ± 0.018: the pixels were in the right order all the time.
+# - **0.5 is not even a stable judge.** In one seed of three the networks of cross-entropy, CE + Dice and OHEM never say more than 0.5, in two those of focal loss. There the IoU is 0, hence 0.324 ± 0.282 for cross-entropy. (Precision has no value then; the table counts 0.) At validated thresholds it has 0.495 ± 0.018: the pixels were in the right order all the time.
 # - **Paper was right.** Half of cross-entropy's best Dice is 0.33; validation chose 0.337 on average. Dice networks hardly care: most of their answers are near 0 or 1, so many cuts give the same mask, and the chosen one is a matter of luck (sd 0.209).
 # - **The weights' exaggeration can be taken back.** Dividing the odds by the ratio of the weights is one subtraction from the logit, without training. The IoU at 0.5 goes from 0.196 to 0.478, the ECE from 0.099 to 0.002. Weights moved the answers, and taught nothing else that we can see.
-# - **Calibration is what Dice costs.** Where it says 0.75, fewer than half of the pixels are lesion. Its log loss is 0.080, that of cross-entropy 0.040. Who reads the probabilities should count that. (The bump in cross-entropy's curve is the seed that stays below 0.5.)
+# - **Calibration is what Dice costs.** Where it says 0.75, fewer than half of the pixels are lesion. Its log loss is 0.080, that of cross-entropy 0.040. It is not alone: with class weights, OHEM and focal loss it is 0.173, 0.136 and 0.126, worse than the first row, which knows nothing. Whoever reads the probabilities should look there, not at the IoU. (The bump in cross-entropy's curve is the seed that stays below 0.5.)
 # - **What is left is small.** Seed by seed at the validated thresholds, CE + Dice is ahead of cross-entropy in all three, by one to four hundredths: a hint, not more. Focal loss is behind; it throws most of the gradient away, so it may only be slower. We did not test that.
 #
 # What else could explain it? Not the learning rate alone: in the last row it is halved. The same seed stays below 0.5 again (0.296 ± 0.265), and the validated IoU is 0.480 ± 0.041. Longer training we did not measure.
@@ -482,18 +497,18 @@ widgets.quiz(
             ],
         },
         {
-            "question": "Your training set has three pictures that are wholly void. The loss is NaN after some steps. Why?",
+            "question": "Your training set has three pictures that are wholly void, and you train with batches of one. The loss is NaN after some steps. Why?",
             "choices": [
                 {"text": "Void pixels have infinite loss", "correct": False, "why": "They have none. They are left out, and then nothing is left."},
-                {"text": "The mean over no pixels is 0/0", "correct": True, "why": "A batch made of such pictures divides by a count of zero. A loss that returns 0 there is safe."},
+                {"text": "The mean over no pixels is 0/0", "correct": True, "why": "A batch that is all void divides by a count of zero. A loss that returns 0 there is safe."},
                 {"text": "The learning rate is too high", "correct": False, "why": "It may make a loss grow, but the cause here is a division 0/0, at any rate."},
             ],
         },
         {
-            "question": "Lesions are 1 pixel in 1000. At the start the network says 0.5 everywhere. In the Dice loss, how strongly do all lesion pixels together pull, against all tissue?",
+            "question": "Lesions are 1 pixel in 1000. At the start the network says 0.5 everywhere. In the Dice loss of the lesion alone (one channel), how strongly do all lesion pixels together pull, against all tissue?",
             "choices": [
                 {"text": "1 to 999", "correct": False, "why": "That is cross-entropy, where every pixel pulls alike."},
-                {"text": "about 1 to 1", "correct": True, "why": "1 + n / ((N - n) p) = 1.002. The fraction's sums balance the two."},
+                {"text": "about 1 to 1", "correct": True, "why": "1 + n / ((N - n) p) = 1.002. The fraction's sums balance the two. (The mean of both classes' Dice losses does not, at the start.)"},
                 {"text": "999 to 1", "correct": False, "why": "The balance makes the sums equal. A single lesion pixel pulls about 999 times as hard as one of tissue."},
             ],
         },
@@ -512,7 +527,7 @@ widgets.quiz(
 # ## 12 · Summary
 # - IoU has no gradient; a loss is a stand-in with one, and each has its own idea of a good answer.
 # - Cross-entropy asks every pixel for its true frequency. A class weight multiplies the odds of the answer.
-# - Dice and Tversky ask about the region; they balance classes by themselves. Focal loss and OHEM turn down what is easy.
+# - Dice and Tversky ask about the region; that of a rare class alone balances its pull against the rest. Focal loss and OHEM turn down what is easy.
 # - Void must be out of *every* sum; absent classes out of weights and means; all void is 0, not NaN.
 # - A calibrated network's best cut for IoU is half of its best Dice. Choose cuts on validation pictures, then compare losses.
 #

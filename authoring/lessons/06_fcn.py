@@ -90,11 +90,12 @@ assert_close(as_convolution(fc, 7)(window), ops.linear_to_conv(fc, 7)(window))
 # Slides and blog posts say: "replace the fully connected layers by 1×1 convolutions". That is right for FC7 and FC8, whose input is one cell. FC6 needs a 7×7 kernel. **Predict:** FC6 has 512 input channels and 4096 outputs. How many weights has it as a 7×7 convolution, how many as a 1×1 one?
 
 # %%
-with torch.device("meta"):                              # shapes only, no memory
-    fc6 = {k: nn.Conv2d(512, 4096, k) for k in (7, 1)}
-count = {k: sum(p.numel() for p in conv.parameters()) for k, conv in fc6.items()}
-for k, numbers in count.items():
-    print(f"FC6 as {k}×{k}: {numbers:,} parameters")
+count = {}
+for k in (7, 1):
+    with torch.device("meta"):                          # shapes only, no memory
+        fc6 = nn.Conv2d(512, 4096, k)
+    count[k] = sum(p.numel() for p in fc6.parameters())
+    print(f"FC6 as {k}×{k}: {count[k]:,} parameters")
 assert count == {7: 102_764_544, 1: 2_101_248}
 
 # %% [markdown]
@@ -129,8 +130,7 @@ with torch.device("meta"):
     full = models.VGG("vgg16")
     crop = evidence.macs(full, torch.zeros(1, 3, 224, 224))
     head = evidence.macs(full.classifier, torch.zeros(1, 512 * 7 * 7))
-    shared = evidence.macs(full.features, torch.zeros(1, 3, 256, 320))
-together = shared + 8 * head                            # FC6 ... FC8 at eight places
+    together = evidence.macs(full.features, torch.zeros(1, 3, 256, 320)) + 8 * head
 print(f"eight crops {8 * crop / 1e9:.0f} G, one pass {together / 1e9:.0f} G multiply-adds")
 assert 8 * crop > 4 * together
 
@@ -185,8 +185,8 @@ def middle(layers):
 layers = [*ops.layers_of(net.vgg), (7,)]                # down to FC6
 first = middle(layers)
 print(ops.receptive_field(layers), "middle at pixel", first)
-print("a kernel of 64 has its middle at", 63 / 2, "so cut", 63 / 2 - first)
-assert first == 12.5 and net.crops["score"] == 63 / 2 - first == 19
+print("a kernel of 64 has its middle at 31.5, so cut", 31.5 - first)
+assert first == 12.5 and net.crops["score"] == 31.5 - first == 19
 
 # %% [markdown] tags=["build"]
 # 19. The first cell looks at a window whose middle lies at pixel 12.5. Enlarged, it stamps a kernel whose middle lies at 31.5. The answer belongs where the question was, so 19 rows and 19 columns go in front; at the end goes what is left.
@@ -258,11 +258,12 @@ for variant in ("32s", "16s", "8s"):
     up = sum(p.numel() for n, p in full.named_parameters() if n.startswith("upscore"))
     print(f"FCN-{variant}: {total[variant]:,} parameters, {up:,} of them upsampling")
 assert list(total.values()) == [136_152_917, 134_815_994, 134_489_759]
+assert count[7] > 0.75 * total["32s"]
 
 # %% [markdown] tags=["see"]
 # FCN-8s. A kernel of 64×64 for each of 21·21 pairs of classes is larger than all that the skips add, and almost all of it is zero: each class is enlarged by itself. Three quarters of every network are FC6.
 #
-# **Push it.** The three score maps of *our* FCN-8s on the picture of section 1; the slider adds them one after the other. (1) At "stride 32", score_fr alone: is that the answer of FCN-32s in section 1? What share of the pixels is right? (2) Choose *sky*, then *road*. Which map says roughly where, which says where it ends? (3) Choose *person*. Which map knows that there are any?
+# **Push it.** The three score maps of *our* FCN-8s on the picture of section 1; the slider adds them one after the other. (1) At "stride 32", score_fr alone: is that the answer of FCN-32s in section 1? What share of the pixels is right? (2) Choose *sky*, then *road*. Which map says roughly where, which says where it ends? (3) Choose *person*. How many pixels get that class from score_fr alone, how many from all three? Which map found the persons?
 
 # %%
 with torch.no_grad():
@@ -271,7 +272,14 @@ with torch.no_grad():
 names = {"classes": val.classes, "colors": val.colors}
 widgets.score_ladder(scores, image, truth, **names, shown="sky")
 
+# %%
+ladder = widgets.score_ladder(scores, image, truth, **names, shown="person")
+for ladder.amount in (0, 2):                            # score_fr alone, then all maps
+    print(*ladder.verdict())
+
 # %% [markdown]
+# (1) No: another answer, and a bad one. (2) For the sky score_fr is high in the upper third and far below zero elsewhere; the skyline comes with score_pool3. Of the road score_fr knows that it is not in the upper third; the stripe itself is in the two finer maps. (3) None. score_fr alone calls a large part of the picture *person*, which the finer maps then take back. (At the rim all sums fade: a transposed convolution finds zeros outside its map.)
+#
 # Question (1) for all 100 pictures. **Predict:** how good is score_fr of FCN-8s alone, compared with FCN-32s, which has nothing else?
 
 # %%
@@ -295,7 +303,7 @@ print(f"FCN-32s: {separate:.3f}")
 assert separate > alone["score_fr"] + 0.2 and alone["score_pool3"] > alone["score_fr"] + 0.2
 
 # %% [markdown] tags=["break"]
-# Far worse: 0.108 against 0.512. So the slider does *not* show three networks. The maps were trained to be added, and each says only what the sum still needs. Here, where all three began together and from scratch, the finest map carries most. The authors did it the other way: they trained FCN-32s first, and each next network began from the one before, its new score layer at zero, so that at first nothing changed.
+# Far worse: about a tenth of the pixels, less than the most frequent class would get (0.227), where FCN-32s has half. So the slider does *not* show three networks. The maps were trained to be added, and each says only what the sum still needs. Here, where all three began together and from scratch, the finest map carries most. The authors did it the other way: they trained FCN-32s first, and each next network began from the one before, its new score layer at zero, so that at first nothing changed.
 #
 # ## 6 · Three ways to break it
 # **Forget the crop.** Take our trained FCN-8s and cut nothing in front, instead of 4 pixels. **Predict.** By how much does the accuracy fall?
@@ -337,7 +345,7 @@ print(begun)
 assert begun["zeros"] == [0, 0] and begun["bilinear"][1] > begun["bilinear"][0] > 0
 
 # %% [markdown]
-# The gradient of a product needs the other factor. With bilinear upsampling the score layers learn first, and as soon as they are not zero, everything below. With two zeros in a row nothing learns, ever. Random kernels would learn, but begin with an answer in tatters (lesson 02), where bilinear ones begin with a smooth map.
+# The gradient of a product needs the other factor. With bilinear upsampling the score layers learn first, and as soon as they are not zero, everything below. With two zeros in a row nothing learns, ever. Random kernels would learn, but begin with a checkerboard (lesson 02), where bilinear ones begin smooth.
 #
 # **Make FC6 a 1×1 convolution.** It does not take the weights, and it sees one cell:
 
@@ -395,20 +403,22 @@ evidence.table(
 
 # %% [markdown]
 # - **Why so much?** At 96 pixels a stride of 32 is a 3×3 grid. The rows *truth at stride ...* are no networks: the true labels, averaged over each cell and enlarged. Even the truth keeps an mIoU of 0.294 on that grid, 0.485 at stride 16, 0.700 at stride 8. In the paper's pictures of 500 pixels the grid has 16×16 cells, and most objects are larger than one. So our thirty points say nothing about the paper's three.
-# - **Not only finer cells.** *8s, skips at stride 32* has all layers of 8s, but the skips' scores are averaged down to stride 32 before they are added. It gets 0.326, against 0.216 for 32s: a shorter way for the gradient and a second and third opinion help, too. The rest of the gain, up to 0.519, needs the finer cells.
+# - **Not only finer cells.** *8s, skips at stride 32* has all layers of 8s, but the skips' scores are averaged down to stride 32 before they are added. It gets 0.326, against 0.217 for 32s: a shorter way for the gradient and a second and third opinion help, too. The rest of the gain, up to 0.519, needs the finer cells.
 # - **Is upsampling learned?** It trains in the rows without "fixed". 8s has 0.519 ± 0.033 with training and 0.510 ± 0.006 without: no difference that three seeds could show. The authors found the same, and fixed it.
-# - **Small things.** 32s has an IoU of 0.000 on things, with plain cross-entropy. You can read that this loss "ignores small regions". 8s has 0.212, with the same loss. Here the grid hid them first. FCN's authors tried to balance the classes and found it unnecessary, with about three quarters of all pixels background.
+# - **Small things.** 32s has an IoU of 0.000 on things, with plain cross-entropy. You can read that this loss "ignores small regions". 8s with fixed upsampling has 0.212, with the same loss. Here the grid hid them first. FCN's authors tried to balance the classes and found it unnecessary, with about three quarters of all pixels background.
 # - **What the table does not say.** All networks are tiny and trained from scratch for 150 steps.
 
 # %% [markdown] tags=["real"]
 # ## 8 · The real thing
-# FCN-8s took PASCAL VOC in 2015. **Predict.** You can read that the best method before had "about 50, with hand-crafted features". What did it have, and with which features?
+# PASCAL VOC 2011, the test set. **Predict.** You can read that the best method before had "about 50, with hand-crafted features". What did it have, and with which features?
 
 # %%
 evidence.published("rcnn-voc11-test", "sds-voc11-test", "fcn8s-voc11-test")
 
 # %% [markdown]
-# SDS had 52.6, with *CNN* features. All three rows begin with an ImageNet classifier. So the step from 52.6 to 62.7 is not what pretraining gave; it is what training *all* layers for the pixels gave, and the absence of a separate stage for regions. What pretraining gives, no row can tell: none began from scratch, as ours did.
+# SDS had 52.6, with *CNN* features. The step to 62.7 mixes at least three things: one network for all pixels, trained as a whole, in the place of one that classifies proposed regions; VGG-16 in the place of AlexNet; and more labeled pictures.
+#
+# What did pretrained features give? All three rows begin with a classifier trained on ImageNet, so the table cannot tell. It would need a row that began from scratch, as ours do.
 #
 # And the ladder, from the networks that the authors released later:
 
@@ -421,16 +431,17 @@ evidence.published(
 )
 
 # %% [markdown]
-# Stride 8 is four times finer than stride 32, and in mIoU the last step is worth half a point: 65.0 to 65.5. mIoU hardly sees outlines (lesson 04), and the big classes' interiors were right before. Boundary F1 is not printed.
+# Stride 8 is four times finer than stride 32, and in mIoU the last step is worth half a point: 65.0 to 65.5. mIoU hardly sees outlines (lesson 04). A boundary score might say more; none is published.
 #
-# The official weights go into the class of this lesson (online; the second line needs the file of the pytorch-fcn project):
+# Public weights go into the class of this lesson, when you are online. The first line needs the file of the pytorch-fcn project, the second downloads torchvision's VGG-16:
 #
 # ```python
-# models.FCN(21, "32s").load(torchvision.models.vgg16(weights="DEFAULT").state_dict(), "vgg16")
 # models.FCN(21, "8s").load(torch.load("fcn8s_from_caffe.pth"), "torchfcn")
+# net = models.FCN(21, "32s", batch_norm=True)
+# net.load(torchvision.models.vgg16_bn(weights="DEFAULT").state_dict(), "vgg16")
 # ```
 #
-# The first begins where the authors began: train it, and the same network without `.load`, and you have the row that is missing above. On the street films of CamVid (lesson 01), with a GPU: `COURSE_PROFILE=gpu python -m course_lib.experiments.model_table camvid`.
+# `net` begins with pretrained features. Train it, and the same network without the last line, and you have the row that is missing above. On the street films of CamVid (lesson 01), with a GPU: `COURSE_PROFILE=gpu python -m course_lib.experiments.model_table camvid`.
 #
 # A name to beware of: torchvision's `fcn_resnet50` has no skips at all. It is a ResNet with dilation at stride 8 (lesson 03).
 
@@ -441,7 +452,7 @@ evidence.published(
 # - **"FCN takes any size."** Section 3: without the padding, 192 pixels give nothing. There is always a smallest size, and a crop at the end.
 # - **"Addition forces encoder and decoder features into one space."** Section 5: 21 class scores are added, no features.
 # - **"FCN learns its upsampling."** Section 7: it starts bilinear, and fixing it costs nothing measurable; the released networks fix it.
-# - **"8s is much better than 32s."** Section 7: thirty points on a 3×3 grid. Section 8: about two points on VOC.
+# - **"8s is much better than 32s."** Section 7: thirty points on a 3×3 grid. The published rows above: about two points on VOC.
 # - **"Cross-entropy ignores small regions."** Section 7: with the same loss, finer cells find them.
 # - **"FCN was the first network trained end to end for pixels."** The authors claim less: the first that is fully convolutional *and* begins from supervised pretraining. The next cell shows what "fully convolutional" buys: one network, any size.
 

@@ -190,7 +190,11 @@ def fuse_properties(student, rng):
         return explained(text, student, list(cases), _fuse, FUSE_MISTAKES, _fuse_words, tol=1e-9)
 
     trained = torch.from_numpy(rng.normal(size=(4, 4)))
-    yield claim("one class: doubled, cropped by the offset, added", case((1, 1, 1, 1), (7, 7), 2), case((1, 1, 8, 8), (27, 27), 5))
+    yield claim(
+        "one class: doubled, cropped by the offset, added",
+        case((1, 1, 1, 1), (7, 7), 2),
+        case((1, 1, 8, 8), (27, 27), 5),
+    )
     yield claim(
         "several pictures and classes, maps that are not square",
         case((2, 3, 2, 3), (11, 12), 3),

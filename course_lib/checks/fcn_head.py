@@ -23,9 +23,7 @@ def _head(rng, channels: int, side: int, fc6: int, fc7: int, classes: int, p: fl
         for value in line.state_dict().values():
             value.copy_(torch.from_numpy(rng.normal(size=value.shape) / math.sqrt(line.in_features)))
     first, second, last = lines
-    return nn.Sequential(
-        nn.Flatten(), first, nn.ReLU(), nn.Dropout(p), second, nn.ReLU(), nn.Dropout(p), last
-    )
+    return nn.Sequential(nn.Flatten(), first, nn.ReLU(), nn.Dropout(p), second, nn.ReLU(), nn.Dropout(p), last)
 
 
 def _case(rng, channels, side, fc6, fc7, classes, num_classes, padding=0, p=0.5) -> dict:
@@ -57,7 +55,9 @@ def _layers(student, given: dict) -> list[nn.Module]:
     if any(isinstance(layer, nn.Flatten) for layer in layers):
         raise Failed("Flatten is still there: it throws the map's shape away, and convolutions need it", given, network)
     if any(isinstance(layer, nn.Linear) for layer in layers):
-        raise Failed("a Linear layer is still there: it takes one size only; all three become convolutions", given, network)
+        raise Failed(
+            "a Linear layer is still there: it takes one size only; all three become convolutions", given, network
+        )
     if (count := sum(isinstance(layer, nn.Conv2d) for layer in layers)) != 3:
         raise Failed(f"it has {count} convolutions; FC6, FC7 and the score layer make three", given, network)
     return layers
@@ -103,7 +103,9 @@ def _weight_fault(head, channels: int, layers) -> str | None:
         n = len(old)
         right = old.view(n, -1, side, side) if name == "FC6" else old.view(n, -1, 1, 1)
         if new.shape != right.shape:
-            return f"{name} has weights {tuple(new.shape)} where {tuple(right.shape)} is wanted: (out, in, rows, columns)"
+            return (
+                f"{name} has weights {tuple(new.shape)} where {tuple(right.shape)} is wanted: (out, in, rows, columns)"
+            )
         if difference(new.float(), right) is not None:
             known = {
                 "in the order rows, columns, channels: Flatten writes channel after channel, so view them as (out, C, k, k)": (
@@ -166,20 +168,28 @@ def _score_layer(student, cases: list[dict]) -> Property:
             conv, hidden = _convs(layers)[-1], case["head"][4].out_features
             if layers[-1] is not conv:
                 name = type(layers[-1]).__name__
-                raise Failed(f"the last layer is {name}: scores can have either sign, so nothing follows the score layer", case)
+                raise Failed(
+                    f"the last layer is {name}: scores can have either sign, so nothing follows the score layer", case
+                )
             if conv.weight.shape != (case["num_classes"], hidden, *conv.kernel_size):
                 got = f"{conv.in_channels} channels in, {conv.out_channels} out"
                 if conv.out_channels == case["head"][-1].out_features:
                     got += " (are these FC8's classes? FC8 is left out)"
-                raise Failed(f"the score layer has {got}; wanted are {hidden} in and num_classes={case['num_classes']} out", case)
+                raise Failed(
+                    f"the score layer has {got}; wanted are {hidden} in and num_classes={case['num_classes']} out", case
+                )
             if tuple(conv.kernel_size) != (1, 1) or tuple(conv.padding) != (0, 0):
-                raise Failed("the score layer is a 1x1 convolution without padding: it scores every cell by itself", case)
+                raise Failed(
+                    "the score layer is a 1x1 convolution without padding: it scores every cell by itself", case
+                )
             if conv.bias is None:
                 raise Failed("the score layer has no bias: it has one, which starts at 0", case)
             if conv.weight.shape[:2] == case["head"][-1].weight.shape and torch.equal(
                 conv.weight.flatten(1), case["head"][-1].weight
             ):
-                raise Failed("these are the weights of FC8, which is left out: the score layer is new and starts at 0", case)
+                raise Failed(
+                    "these are the weights of FC8, which is left out: the score layer is new and starts at 0", case
+                )
             for name in ("weight", "bias"):
                 if getattr(conv, name).detach().abs().max() > 0:
                     raise Failed(f"the score layer's {name} does not start at 0: nn.Conv2d draws random numbers", case)
@@ -208,7 +218,9 @@ def _kinds(student, cases: list[dict]) -> Property:
             if got != wanted:
                 raise Failed(f"Dropout2d drops the shares {got}, the head {wanted}: hand `p` on", case)
 
-    return Property("ReLUs stay, each Dropout becomes a Dropout2d of the same share, and nothing else is there", test=test)
+    return Property(
+        "ReLUs stay, each Dropout becomes a Dropout2d of the same share, and nothing else is there", test=test
+    )
 
 
 def head_to_scores_properties(student, rng):

@@ -12,7 +12,6 @@ from course_lib.grading.words import kind
 
 POOLS, SCORES = ("pool3", "pool4", "pool5"), ("fc6",)
 UPS, BEHIND = ("upscore2", "upscore_pool4", "upscore8"), ("behind",)
-STEPS = (POOLS, SCORES, UPS, BEHIND)
 
 
 def _halved(size: int) -> int:
@@ -43,10 +42,8 @@ def _one_axis(
     return sizes
 
 
-def _sizes(height: int, width: int, padding: int, **steps) -> dict[str, tuple[int, int]] | None:
+def _sizes(height: int, width: int, padding: int, **steps) -> dict[str, tuple[int, int]]:
     rows, columns = (_one_axis(length, padding, **steps) for length in (height, width))
-    if min(rows["fc6"], columns["fc6"]) < 1:
-        return None
     return {name: (rows[name], columns[name]) for name in rows}
 
 
@@ -62,35 +59,50 @@ def _turned(height, width, padding):
     return _sizes(width, height, padding)
 
 
-SIZE_MISTAKES = {
+POOL_MISTAKES = {
     "the poolings round down here: ceil pooling keeps an incomplete last window, so it rounds up": _with(
         pool=lambda n: n // 2
     ),
-    "the padding is missing: the first convolution adds `padding` on both sides": _with(
-        first=lambda length, padding: length
+    "the padding is missing: the first convolution adds `padding` on both sides": _with(first=lambda n, padding: n),
+    "the padding is missing, only the 2 that the kernel takes off are there: `padding` is added on both sides": _with(
+        first=lambda n, padding: n - 2
     ),
     "the padding is added on one side only: it lies on both, so the length grows by 2 * padding": _with(
-        first=lambda length, padding: length + padding - 2
+        first=lambda n, padding: n + padding - 2
     ),
-    "the first convolution's 3x3 kernel takes off 2: it pads `padding` in the place of the usual 1": _with(
-        first=lambda length, padding: length + 2 * padding
+    "the padding is added on one side only, and the 3x3 kernel takes off 2: n + 2 * padding - 2": _with(
+        first=lambda n, padding: n + padding
+    ),
+    "the first convolution's 3x3 kernel takes off 2: n + 2 * padding - 2": _with(
+        first=lambda n, padding: n + 2 * padding
     ),
     "`padding` takes the place of the usual padding of 1, it is not added to it": _with(
-        first=lambda length, padding: length + 2 * padding + 2
+        first=lambda n, padding: n + 2 * padding + 2
     ),
-    "every convolution pads `padding` in the first stage: only the very first does, the others pad 1": _with(
-        first=lambda length, padding: length + 4 * padding - 4
+    "both convolutions of the first stage pad `padding` here: only the very first does, the others pad 1": _with(
+        first=lambda n, padding: n + 4 * padding - 4
     ),
-    "this is the trace with padding 100, whatever `padding` is": _paddings_of_100,
-    "rows and columns are exchanged: each size is (rows, columns)": _turned,
-    "this is one pooling too few: VGG has five, and pool3 is behind the third": _with(
-        first=lambda length, padding: (length + 2 * padding - 2) * 2
+    "this is the trace with padding 100, whatever `padding` is": lambda height, width, padding: _sizes(
+        height, width, 100
     ),
+    "rows and columns are exchanged: each size is (rows, columns)": lambda height, width, padding: _sizes(
+        width, height, padding
+    ),
+    "this is one pooling too few: pool3 is the map behind the third": _with(
+        first=lambda n, padding: 2 * (n + 2 * padding - 2)
+    ),
+    "this is one pooling too many: pool3 is the map behind the third": _with(
+        first=lambda n, padding: _halved(n + 2 * padding - 2)
+    ),
+}
+FC6_MISTAKES = {
     "FC6 keeps the size of pool5 here: its kernel is 7x7 and it does not pad, so 6 rows and columns are lost": _with(
         fc6=lambda n: n
     ),
-    "FC6 takes off 7: a window of 7 fits into 7 cells once, so n cells leave n - 6": _with(fc6=lambda n: n - 7),
-    "FC6 slides; it does not cut the map into blocks: n cells leave n - 6": _with(fc6=lambda n: n // 7),
+    "FC6 takes off 7 here: a window of 7 fits into 7 cells once, so n cells leave n - 6": _with(fc6=lambda n: n - 7),
+    "FC6 cuts pool5 into blocks here, but it slides with stride 1: n cells leave n - 6": _with(fc6=lambda n: n // 7),
+}
+UP_MISTAKES = {
     "the doubled maps have exactly twice the size here, as with F.interpolate or padding 1: unpadded, a 4x4 stamp of stride 2 "
     "reaches 2 further": _with(double=lambda n: 2 * n),
     "upscore8 is exactly 8 times as large here: without padding its 16x16 stamps reach 8 further": _with(
@@ -102,9 +114,11 @@ SIZE_MISTAKES = {
     "a transposed convolution makes (n - 1) * stride + kernel cells; this is n * stride + kernel": _with(
         double=lambda n: 2 * n + 4, last=lambda n: 8 * n + 16
     ),
-    "the last step has stride 8 and stamps of 16 cells here and is no doubling: (n - 1) * 8 + 16": _with(
+    "the last step has stride 8 and stamps of 16 cells, it is no doubling: (n - 1) * 8 + 16": _with(
         last=lambda n: 2 * n + 2
     ),
+}
+CUT_MISTAKES = {
     "nothing is cut off in front here: `behind` is what is left of upscore8 after the first padding - 69 and the picture": (
         _with(cut=lambda n, length, padding: n - length)
     ),
@@ -120,43 +134,43 @@ SIZE_MISTAKES = {
     "this is where the picture ends in upscore8: `behind` is how much follows there": _with(
         cut=lambda n, length, padding: length + padding - 69
     ),
-}
+}  # fmt: skip
+STEPS = {POOLS: POOL_MISTAKES, SCORES: FC6_MISTAKES, UPS: UP_MISTAKES, BEHIND: CUT_MISTAKES}
+
+
+def _some(sizes: dict, names: tuple[str, ...]) -> dict:
+    return {name: sizes[name] for name in names if name in sizes}
 
 
 def _entries(student, names: tuple[str, ...]):
-    """Some entries of what the answer returns, as a dict."""
+    """These entries of what the answer returns; Failed where they are wrong because earlier ones are."""
 
     def entries(**case):
         result = student(**case)
         if result is None:
-            raise Failed("it returns None for a picture that the network can take", case)
+            raise Failed("it returns nothing for a picture that the network can take", case)
         if not isinstance(result, dict):
             raise Failed(f"return a dict, not {kind(result)}", case)
         if missing := [name for name in names if name not in result]:
             raise Failed(f"the dict has no {missing[0]!r}", case)
-        return {name: result[name] for name in names}
+        right, got = _sizes(**case), _some(result, names)
+        if difference(got, _some(right, names)) is not None:
+            for step in list(STEPS)[: list(STEPS).index(names)]:
+                for name in step:
+                    if why := difference(result.get(name), right[name]):
+                        raise Failed(f"first mend {name!r}, which comes before: {why}", case)
+        return got
 
     return entries
 
 
-def _some(function, names):
-    return lambda **case: {name: value for name, value in (function(**case) or {}).items() if name in names}
-
-
 def _trace(claim: str, student, names: tuple[str, ...], *cases: tuple[int, int, int]) -> Property:
-    def words(failed):
-        for step in STEPS[: STEPS.index(names)]:
-            try:
-                got = _entries(student, step)(**failed.given)
-            except Failed:
-                continue
-            if why := difference(got, _some(_sizes, step)(**failed.given)):
-                return f"{failed.why} (first mend what comes before: {why})"
-        return failed.why
+    def part(sizes):
+        return lambda **case: _some(sizes(**case), names)
 
     cases = [dict(zip(("height", "width", "padding"), case, strict=True)) for case in cases]
-    mistakes = {message: _some(wrong, names) for message, wrong in SIZE_MISTAKES.items()}
-    return explained(claim, _entries(student, names), cases, _some(_sizes, names), mistakes, words)
+    mistakes = {message: part(wrong) for message, wrong in STEPS[names].items()}
+    return explained(claim, _entries(student, names), cases, part(_sizes), mistakes)
 
 
 def _refused(claim: str, student, *cases: tuple[int, int, int]) -> Property:
@@ -190,7 +204,9 @@ def fcn_sizes_properties(student, rng):
         *((40, 50, 70), (300, 40, 70), (40, 300, 70), (1, 1, 69), (56, 57, 69), (57, 56, 69), (16, 14, 90)),
         *((57, 57, 69), (15, 400, 90), (55, 55, 70), (2, 3, 96), (3, 3, 96)),
     )
-    yield _refused("with the paper's padding of 100 no picture is too small", student, (1, 1, 100), (2, 640, 100), (7, 3, 97))
+    yield _refused(
+        "with the paper's padding of 100 no picture is too small", student, (1, 1, 100), (2, 640, 100), (7, 3, 97)
+    )
 
 
 # 5 · how much to crop
@@ -273,6 +289,10 @@ CROP_MISTAKES = {
         stamp=lambda f: (f - 1) / 2
     ),
     "a stamp has 2f cells, so its middle lies f - 0.5 behind its first; this is f": _crops(stamp=lambda f: f),
+    "a skip can be more than one doubling finer: f is the ratio of the two distances, and the stamp's middle lies f - 0.5 "
+    "behind its first cell, not always 1.5": _crops(
+        stamp=lambda f: 1.5, end=lambda x, jump, stamp: jump - 0.5 - x
+    ),
     "the crops of the sums are in pixels: count cells of the skip's map": _crops(cells=lambda d, fine, coarse: d),
     "the crops of the sums are counted in coarse cells: count cells of the skip's map": _crops(
         cells=lambda d, fine, coarse: d / coarse
@@ -341,26 +361,32 @@ def crop_offsets_properties(student, rng):
 
     pool = (2, 2, 0)
     deep = [conv(20), conv(), pool, conv(), pool, conv(), conv(), pool, conv(0)]
-    wide = [conv(40), pool, pool, conv(), pool, conv(), pool, conv(1), conv(0)]
+    wide = [conv(40), (4, 4, 0), conv(), pool, conv(), pool, conv(1), conv(0)]
     tight = [conv(), pool, conv(), pool, conv(), pool, conv()]
     yield claim(
         "without skips: where does the picture begin in the upsampled map?",
         ([pool],),
-        ([conv(), pool, pool],),
+        ([conv(), (4, 4, 0), pool],),
         (_vgg(100),),
         ([conv(12), pool, conv(2), pool, conv(0)],),
     )
     yield claim(
         "one skip: which of its cells lies under the first of the doubled map?",
-        ([(3, 1, 5), pool, pool, (5, 1, 0)], 2),
+        ([(3, 1, 5), (4, 4, 0), pool, (5, 1, 0)], 2),
+        (wide, 5),
         (_vgg(100), POOL4),
         (deep, 5),
     )
-    yield claim("several skips: FCN-8s and others", (_vgg(100), POOL4, POOL3), (deep, 5, 3), (wide, 5, 3, 2), (_vgg(81), 14, 10, 6))
-    yield claim("a skip that leaves out a level: the map is upsampled by 4 at once", (_vgg(100), POOL3), (wide, 5, 2), (deep, 3))
+    yield claim(
+        "several skips: FCN-8s and others", (_vgg(100), POOL4, POOL3), (deep, 5, 3), (wide, 5, 2), (_vgg(81), 14, 10, 6)
+    )
+    yield claim(
+        "a skip that leaves out a level: the map is upsampled by 4 at once", (_vgg(100), POOL3), (wide, 3), (deep, 3)
+    )
     yield claim(
         "maps that begin in front of the skip's: a negative crop, and what follows from it",
         ([pool, pool], 1),
+        ([(4, 4, 0), conv(), pool, conv()], 2),
         (_vgg(1, 7, 3), POOL4, POOL3),
         (tight, 4, 2),
         (tight, 2),

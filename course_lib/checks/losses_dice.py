@@ -232,8 +232,8 @@ def dice_loss_properties(student, rng):
         *both(all_void(batch(rng, 3, 2, 3, 4))),
     )
     yield claim(
-        "logits as large as 10,000, and float16",
+        "logits as large as 10,000",
         *both(batch(rng, 3, 2, 3, 4, void=0.2, size=100.0, dtype=torch.float32)),
         *both(batch(rng, 4, 2, 5, 3, size=3000.0)),
-        *both(batch(rng, 3, 2, 7, 5, void=0.2, dtype=torch.float16)),
     )
+    yield claim("float16 logits", *both(batch(rng, 3, 2, 7, 5, void=0.2, dtype=torch.float16)))

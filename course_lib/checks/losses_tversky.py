@@ -85,6 +85,13 @@ def _with_means(logits, target, alpha, beta):
     )
 
 
+def _every_pair(logits, target, alpha, beta):
+    """(N, 1, H, W) times (N, H, W) is (N, N, H, W): each picture meets each truth."""
+    count = len(target)
+    pairs = logits.repeat_interleave(count, 0), target.repeat(count, 1, 1)
+    return _loss(*pairs, alpha, beta)
+
+
 def _without_lesion(number: float):
     def mistake(logits, target, alpha, beta):
         return _loss(logits, target, alpha, beta) if (target == 1).any() else number
@@ -119,6 +126,7 @@ LOSS_MISTAKES = {
     "the softmax over one channel is 1 everywhere: one channel needs a sigmoid": _wrong(p=torch.ones_like),
     "these are counts of pixels above 0.5: add up the probabilities": _hard,
     "these are logits: take the sigmoid first": _wrong(p=lambda z: z),
+    "(N, 1, H, W) times (N, H, W) broadcasts to (N, N, H, W), each picture with each truth: take channel 0 of p first": _every_pair,
     "this is the mean over the pictures of their own losses: the sums run over the batch": _of_pictures,
     "this is the mean of lesion's and tissue's losses: asked is lesion's alone": _both_classes,
     "this is the loss of tissue: asked is that of lesion, class 1": _of_tissue,
@@ -260,7 +268,8 @@ def tversky_properties(student, rng):
     yield losses("the loss with alpha = beta = 0.5: the pixels on paper, and others", paper, case(0.5, 0.5, 1, 3, 4))
     yield losses("the loss: alpha weighs FP, beta FN, summed over the batch", *some)
     yield losses("void pixels are neither lesion nor tissue", *void)
-    yield losses("logits as large as 10,000, and float16", *large, half)
+    yield losses("logits as large as 10,000", *large)
+    yield losses("float16 logits", half)
     yield shares("the share of the lesions' pull, for several alpha and beta", paper, case(0.5, 0.5, 1, 4, 5), *some)
     yield shares("the share with void pixels, and of large logits", *void, *large)
     empty = case(0.3, 0.7, 2, 3, 4, truth=(0,), void=0.2), all_void(case(0.3, 0.7, 1, 3, 5))

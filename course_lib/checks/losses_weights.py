@@ -190,9 +190,6 @@ MISTAKES = {
     ),
     "these are the weights of the rule \"inverse\"": _wrong(lambda counts, rule: _of_counts(counts, "inverse")),
     "these are the weights of the rule \"median\"": _wrong(lambda counts, rule: _of_counts(counts, "median")),
-    "the two rules are exchanged": _wrong(
-        lambda counts, rule: _of_counts(counts, "median" if rule == "inverse" else "inverse")
-    ),
     "these weights are scaled to add up to 1: the rules give them as they are": _wrong(_scaled(lambda counts: 1)),
     "these weights are scaled to add up to num_classes: the rules give them as they are": _wrong(
         _scaled(lambda counts: len(counts[0]))
@@ -228,7 +225,7 @@ def _words(failed: Failed) -> str:
         return f"every pixel is void, so no class occurs: all weights are 0; {failed.why}"
     absent = want == 0
     if got[~absent].isnan().any():
-        return f"{failed.why}; a class that occurs cannot have the weight NaN: has the 0/0 of an absent class got into a sum, or into the median?"
+        return f"{failed.why}, that of a class that occurs: has the 0/0 of an absent class got into a sum, or into the median?"
     if (got[absent] != 0).any():
         first = int(absent.nonzero()[got[absent] != 0][0])
         return f"class {first} does not occur, and its weight is {float(got[first]):.6g}: it has to be 0"

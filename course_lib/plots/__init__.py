@@ -13,6 +13,7 @@ from .history import curves
 from .legends import legend
 from .palettes import FN, FP, OKABE_ITO, PETROFF10, TP, panoptic_rgb, semantic_rgb
 from .pictures import as_rgb, overlay_rgb
+from .rankings import rankings
 
 __all__ = [
     "FN",
@@ -28,6 +29,7 @@ __all__ = [
     "overlay",
     "overlay_rgb",
     "panoptic_rgb",
+    "rankings",
     "semantic_rgb",
     "show",
     "side_by_side",

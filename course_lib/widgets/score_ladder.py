@@ -164,14 +164,22 @@ def caption_of(name: str, stride: int, weight: float, shown: str) -> str:
 
 
 def score_ladder(
-    scores: Mapping[str, Any], image: Any, truth: Any = None, *, classes: Sequence[str], colors: Any, shown: str = ""
+    scores: Mapping[str, Any],
+    image: Any,
+    truth: Any = None,
+    *,
+    classes: Sequence[str],
+    colors: Any,
+    shown: str = "",
+    amount: float = 0.0,
 ) -> ScoreLadder:
     """A slider that adds the score maps of an FCN-8s on one picture.
 
     scores: "score_fr", "score_pool4", "score_pool3" -> (C, H / 32, W / 32), (C, H / 16, W / 16), (C, H / 8, W / 8), as `FCN.scores` of a
     net with padding=1 gives them for one image, with or without a batch axis of 1. They are rounded to three decimals. image (3, H, W)
     float in [0, 1]; H and W are multiples of 32 up to 256. truth (H, W) labels, void 255. classes: C names; colors: C times (r, g, b),
-    0 ... 255. shown: the class whose scores are drawn first, by default the first class. ValueError for anything else.
+    0 ... 255. shown: the class whose scores are drawn first, by default the first class. amount 0 ... 2: where the slider starts, 0 is
+    score_fr alone, 1 adds score_pool4, 2 all. ValueError for anything else.
     """
     from course_lib.plots.pictures import as_rgb
 
@@ -199,7 +207,10 @@ def score_ladder(
     labels = "" if truth is None else _labels(_array(truth), (height, width), len(classes))
     if shown and shown not in classes:
         raise ValueError(f"score_ladder: shown must be one of {', '.join(classes)}, got {shown!r}")
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= 2:
+        raise ValueError(f"score_ladder: amount must be a number from 0 to 2, got {amount!r}")
     return ScoreLadder(
+        amount=float(amount),
         classes=classes,
         shown=shown or classes[0],
         size=[height, width],

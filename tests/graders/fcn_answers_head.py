@@ -74,7 +74,9 @@ def head_of_ones(head, channels, num_classes, padding):
 
 def head_of_ones_summed(head, channels, num_classes, padding):
     k = side_of(head, channels)
-    fc6 = conv_of(head[1], channels, 1, padding, view=lambda w: w.view(len(w), channels, k * k, 1).mean(2, keepdim=True))
+    fc6 = conv_of(
+        head[1], channels, 1, padding, view=lambda w: w.view(len(w), channels, k * k, 1).mean(2, keepdim=True)
+    )
     return build(head, channels, num_classes, padding, fc6)
 
 
@@ -263,7 +265,7 @@ MUTANTS = [
     (head_without_dropout, "the Dropouts are gone"),
     (head_usual_dropout, "hand `p` on"),
     (head_normalized, "wanted: Conv2d, ReLU, Dropout2d"),
-    (head_returns_layers, "cannot be compared"),
+    (head_returns_layers, "return an nn.Sequential, not list"),
     (head_returns_scores, "return an nn.Sequential, not dict"),
     (head_asks_the_library, "of course_lib, which this question does not allow"),
 ]

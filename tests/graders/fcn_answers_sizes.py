@@ -434,6 +434,6 @@ CROP_MUTANTS = [
     (crops_only_sums, "the crop of the picture is missing"),
     (crops_only_last, "the sums come before it"),
     (crops_as_floats, "whole numbers (int)"),
-    (crops_always_double, "upsampled by 4 here"),
+    (crops_always_double, "more than one doubling finer"),
 ]
 CROP_ALTERNATES = [crops_by_windows, crops_backwards]

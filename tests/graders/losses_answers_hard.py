@@ -336,6 +336,10 @@ def ohem_easiest(logits, target, threshold, min_kept):
     return ohem_of(logits, target, threshold, min_kept, few=lambda pays, k, kept: pays.topk(k, largest=False).values)
 
 
+def ohem_topk_of_probabilities(logits, target, threshold, min_kept):
+    return ohem_of(logits, target, threshold, min_kept, few=lambda pays, k, kept: torch.exp(-pays).topk(k).values)
+
+
 def ohem_each_picture(logits, target, threshold, min_kept):
     each = [ohem_of(logits[i : i + 1], target[i : i + 1], threshold, min_kept) for i in range(len(target))]
     return sum(map(float, each)) / len(each)
@@ -385,6 +389,7 @@ OHEM_MUTANTS = [
     (ohem_without_min_kept, "`min_kept` is not used"),
     (ohem_all_if_few, "all valid ones are kept"),
     (ohem_counts_twice, "they count twice"),
+    (ohem_topk_of_probabilities, "the mean of the largest *probabilities*"),
     (ohem_easiest, "the k *easiest* pixels"),
     (ohem_each_picture, "this is the mean over the pictures of their own losses"),
     (ohem_nan_of_nothing, "the mean of an empty tensor is NaN"),

@@ -375,6 +375,18 @@ def tversky_in_half(logits, target, alpha, beta):
     return 1 - tp / (tp + alpha * fp + beta * fn), tversky_of(logits, target, alpha, beta)[1]
 
 
+def tversky_broadcasts(logits, target, alpha, beta):
+    z = logits.detach().clone().double().requires_grad_()
+    p, t, valid = z.sigmoid(), (target == 1).double(), (target != 255).double()
+    tp, fp, fn = (p * t).sum(), (p * (1 - t) * valid).sum(), ((1 - p) * t).sum()
+    if not t.any():
+        return 0.0, 0.0
+    loss = 1 - tp / (tp + alpha * fp + beta * fn)
+    loss.backward()
+    pull = z.grad[:, 0].abs()
+    return loss.item(), ((pull * t).sum() / pull.sum()).nan_to_num(0).item()
+
+
 def tversky_grad_of_a_copy(logits, target, alpha, beta):
     """`.double()` or `.float()` after `requires_grad_()` makes a copy, which has no `.grad`."""
     z = logits.clone().requires_grad_().to(torch.float32 if logits.dtype == torch.float64 else torch.float64)
@@ -435,6 +447,7 @@ TVERSKY_MUTANTS = [
     (tversky_1_without_lesion, "has the loss 1 here"),
     (tversky_nan_without_lesion, "where no pixel is lesion, nothing can be missed"),
     (tversky_in_half, "this input is float16"),
+    (tversky_broadcasts, "broadcasts to (N, N, H, W)"),
     (tversky_grad_of_a_copy, "on the very tensor that you computed from"),
     (share_ratio, "asked is their part of the whole"),
     (share_of_tissue, "this is the part of the tissue"),

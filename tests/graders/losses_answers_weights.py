@@ -186,7 +186,7 @@ MUTANTS = [
     (weights_of_void_as_background, "counted as class 0"),
     (weights_forget_void, "`bincount` has made room for it"),
     (weights_divided_to_whole_numbers, "these are whole numbers"),
-    (weights_exchanged, "the two rules are exchanged"),
+    (weights_exchanged, 'the weights of the rule "median"'),
     (weights_always_inverse, 'the weights of the rule "inverse"'),
     (weights_of_the_last, "the last picture alone"),
     (weights_averaged, "count over the whole list first"),

@@ -384,7 +384,7 @@ MUTANTS = {
         (weight_always_even, "2f - 1 cells here"),
         (weight_from_exercise_02, "moved by half a cell"),
         (weight_always_odd, "for an even factor too"),
-        (weight_too_wide, "2f - 1 cells here"),
+        (weight_too_wide, "the outer ones 0"),
         (weight_beside_the_middle, "half a cell beside it"),
         (weight_on_a_cell, "this tent stands on a cell"),
         (weight_at_half_k, "this tent stands at k / 2"),
