@@ -5,7 +5,7 @@
 # what failed, on which input, and often why. You can run it as often as you like; your best result counts.
 #
 # Your functions receive and return PyTorch tensors and plain numbers. Where a question does not say that you may use
-# `course_lib.metrics`, its use costs a property. Void is always 255. Stuck? Each question has three hints, from a nudge
+# `course_lib.metrics`, its use costs a property. Void is 255, unless a question says otherwise. Stuck? Each question has three hints, from a nudge
 # to almost the code. None of the questions needs another one's answer.
 
 # %%
@@ -15,42 +15,46 @@ from course_lib import checks, metrics
 
 check = checks.exercise("04_metrics")
 
-# %% [markdown] tags=["question"] difficulty=1 minutes=10
+# %% [markdown] tags=["question"] difficulty=1 minutes=12
 # ## 1 · Count every pixel once
-# `prediction` and `target` are label maps of one shape, `(H, W)` or `(N, H, W)`. Return **one** confusion matrix of all
-# their pixels: an int64 tensor `(num_classes, num_classes)`, rows for the truth, columns for the prediction. So entry
-# `[t, p]` counts the pixels of class `t` that were called `p`.
+# `prediction` and `target` are label maps of N pictures, `(N, H, W)`. Return **a confusion matrix for each picture**: an
+# int64 tensor `(N, num_classes, num_classes)`, rows for the truth, columns for the prediction. So entry `[n, t, p]` counts
+# the pixels of picture `n` that are truly of class `t` and were called `p`.
 #
-# - Void pixels (255 in the **target**) count nowhere, whatever is predicted there; it can be any number from 0 to 255.
-#   Outside void all labels are classes.
+# - Pixels whose **target** is `void` count nowhere, whatever is predicted there; it can be any number from 0 to 255.
+#   Outside void all labels are classes. `void` itself is a number from `num_classes` to 255, not always 255.
 # - The maps can have **any integer dtype**, each its own: `uint8` as they come from a file, `int16`, `int32`, `int64`.
-# - There are up to 200 classes. Some of them may not occur. All pixels may be void.
+# - There are up to 200 classes. Some of them may not occur. All pixels of a picture may be void.
 #
-# On paper: truth `0 0 1 2`, prediction `0 1 1 1`. The first row is `1 1 0`. What are the other two?
+# On paper: one picture, truth `0 0 1 2`, prediction `0 1 1 1`. The first row is `1 1 0`. What are the other two?
 # ### HINT nudge
-# A pair (true class, predicted class) is one of `num_classes²` cases. Give each case a number of its own, and count the
-# numbers. How large does that number get, and does it fit into the dtype of the maps?
+# A triple (picture, true class, predicted class) is one of `N · num_classes²` cases. Give each case a number of its own, and
+# count the numbers. Or do so picture by picture. How large does a number get, and does it fit into the dtype of the maps?
 # ### HINT idea
-# Take the pixels whose target is not void, from both maps. Turn them into int64 first. Then
-# `truth * num_classes + guess` is the number of the case, and `torch.bincount` counts. (On paper: both rows are `0 1 0`.)
+# Take the pixels whose target is not void, from both maps. Turn them into int64 first. Within a picture,
+# `truth * num_classes + guess` is the number of the case, and `torch.bincount` counts; to do all pictures at once, a picture
+# is one more digit in front. (On paper: both rows are `0 1 0`.)
 # ### HINT almost
-# `valid = target != 255`, then `codes = target[valid].long() * num_classes + prediction[valid].long()`, then
-# `torch.bincount(codes, minlength=num_classes**2)`, in the shape of the matrix.
+# For each picture `p, t` of `zip(prediction, target)`: `valid = t != void`, then
+# `codes = t[valid].long() * num_classes + p[valid].long()`, then `torch.bincount(codes, minlength=num_classes**2)`, in the
+# shape of a matrix. `torch.stack` puts the matrices into one tensor.
 
 
 # %% tags=["answer"]
-def confusion_matrix(prediction, target, num_classes):
-    """prediction, target: label maps of any integer dtype -> (num_classes, num_classes) int64."""
+def confusion_matrices(prediction, target, num_classes, void):
+    """prediction, target (N, H, W) of any integer dtype -> (N, num_classes, num_classes) int64."""
     ### BEGIN SOLUTION
-    valid = target != 255
-    codes = target[valid].long() * num_classes + prediction[valid].long()
-    counts = torch.bincount(codes, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
+    picture = torch.arange(len(target)).view(-1, 1, 1).expand(target.shape)
+    valid = target != void
+    rows = picture[valid] * num_classes + target[valid].long()
+    codes = rows * num_classes + prediction[valid].long()
+    counts = torch.bincount(codes, minlength=len(target) * num_classes**2)
+    return counts.reshape(-1, num_classes, num_classes)
     ### END SOLUTION
 
 
 # %% tags=["check"]
-check(1, confusion_matrix)
+check(1, confusion_matrices)
 
 # %% [markdown] tags=["question"] difficulty=2 minutes=12
 # ## 2 · One matrix, three mIoUs
@@ -64,7 +68,7 @@ check(1, confusion_matrix)
 # | `"truth"` | the classes that occur in the truth | is left out |
 # | `"all"` | all `C` classes; one that occurs nowhere counts as 0 | counts, with IoU 0 |
 #
-# `iou` is the same for all three. A matrix of zeros has nothing to say: then `miou` is NaN, whatever `over`.
+# `over` changes the mean alone: `iou` is the same for all three. A matrix of zeros has nothing to say: then `miou` is NaN, whatever `over`.
 #
 # On paper: 10 pixels, all of class 0; 9 were called 0, one was called 1. There are three classes. The mIoU is 0.9, 0.45
 # or 0.3, as you like.
@@ -102,7 +106,7 @@ check(2, mean_iou)
 # %% [markdown] tags=["question"] difficulty=2 minutes=15
 # ## 3 · A set of pictures
 # `predictions` and `targets` are lists of label maps, one pair for each picture. The maps of a pair have one shape
-# `(H, W)`, but the pictures differ in size. Labels as in question 1. Three numbers are all published as "mIoU". Return
+# `(H, W)`, but the pictures differ in size. Labels as in question 1, void is 255. Three numbers are all published as "mIoU". Return
 # them as a dict of floats:
 #
 # - `"set"`: add up the confusion matrices of all pictures, and take the mIoU once.
@@ -269,8 +273,10 @@ check(5, miou_interval)
 # higher than the model's by **at least** `gap`, and its mIoU is lower by at least `gap`. With `wins="miou"` it is the
 # other way round: higher mIoU, lower mean Dice, each by at least `gap`.
 #
-# Return the rival's IoUs, a float64 tensor `(C,)` with numbers from 0 to 1. There are many right answers, and any of
-# them counts. If no rival can do it, return `None`. `gap` is above 0. You may choose the IoU of each class freely.
+# Return the rival's IoUs, `(C,)`, numbers from 0 to 1: a float64 tensor; float32 or a list will do. There are many right
+# answers, and any of them counts. If no rival can do it, return `None`. `gap` is above 0. You may choose the IoU of each
+# class freely. Rounding is forgiven: a lead may fall short of `gap` by 1e-6. If you test it yourself, allow for that, or the
+# last bit may make you miss a rival.
 # ### HINT nudge
 # Draw $2I / (1 + I)$ from 0 to 1. It bends. Two classes have the IoUs 0.5 ± s, so their mean is fixed. What does a larger
 # s do to the mean of their Dice?
@@ -281,7 +287,7 @@ check(5, miou_interval)
 # ### HINT almost
 # For `"dice"`, every class gets `iou.mean() - gap`. For `"miou"`, the IoUs have to add up to
 # `total = C * (iou.mean() + gap)`: the rival is `(total - torch.arange(C)).clamp(0, 1)`. In both cases, compute its mean Dice and
-# see whether it is far enough away; if not, or if `iou.mean() - gap < 0` or `total > C`, return `None`.
+# see whether it is far enough away (give or take 1e-9); if not, or if `iou.mean() - gap < 0` or `total > C`, return `None`.
 
 
 # %% tags=["answer"]
@@ -295,11 +301,11 @@ def rival(iou, gap, wins):
     if wins == "dice":
         total = iou.sum() - len(iou) * gap
         other = (total / len(iou)).expand(len(iou))
-        far = mean_dice(other) - mean_dice(iou) >= gap
+        far = mean_dice(other) - mean_dice(iou) >= gap - 1e-9
     else:
         total = iou.sum() + len(iou) * gap
         other = (total - torch.arange(len(iou))).clamp(0, 1)
-        far = mean_dice(iou) - mean_dice(other) >= gap
+        far = mean_dice(iou) - mean_dice(other) >= gap - 1e-9
     return other if far and 0 <= total <= len(iou) else None
     ### END SOLUTION
 

@@ -1,6 +1,6 @@
 # %% [markdown] tags=["title"]
 # # Exercise 05 · Losses
-# Six questions, about 100 minutes, from easy to hard. Keep the names of the functions and of their arguments. Fill in a
+# Six questions, about 105 minutes, from easy to hard. Keep the names of the functions and of their arguments. Fill in a
 # cell, run it, run the check below it. A check compares your function with a reference on inputs it makes up. It shows
 # what failed, on which input, and often why. You can run it as often as you like; your best result counts.
 #

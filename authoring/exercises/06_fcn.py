@@ -184,7 +184,7 @@ check(3, bilinear_weight)
 # ### HINT idea
 # The first convolution makes `n + 2 * padding - 2`; a pooling makes n/2, rounded up; FC6 makes `n - 6`; a
 # transposed convolution without padding `(n - 1) * stride + kernel`. Trace one axis in a function of its own and call
-# it twice. (On paper: 8 and 18.)
+# it twice. (On paper: 8 and 18. With padding 100 no picture is too small.)
 # ### HINT almost
 # ```python
 # n = length + 2 * padding - 2
@@ -226,29 +226,30 @@ check(4, fcn_sizes)
 
 # %% [markdown] tags=["question"] difficulty=3 minutes=25
 # ## 5 · Where does the first cell lie?
-# FCN's code crops 5, 9 and 31, and question 4 had `padding - 69`. Nobody has to guess such numbers: they follow
-# from one question, asked of every map. **Where in the picture lies the middle of its first cell?** Everything here is along one axis.
+# FCN's code crops 5, 9 and 31, and question 4 had `padding - 69`. Nobody has to guess such numbers: they follow from one
+# question, asked of every map. **Where in the picture does its first cell lie?** Everything here is along one axis.
 #
 # `layers` is a list of tuples `(kernel, stride, padding)`, first layer first: the whole chain from the picture to the
 # coarsest scores. `skips` is a list of ints, coarsest first: an `n` in it means that the map behind the first `n` layers
-# is a skip. Follow these rules:
+# is a skip. These are the rules:
 #
-# 1. In the picture, pixel i has its middle at i. The middle of a cell of any map is the middle of the window of input cells that
-#    it sees. So it can lie at half pixels, and, because of padding, far in front of the picture.
-# 2. For each skip, the map so far is upsampled by a transposed convolution of stride f, kernel 2f, no padding, so that its
-#    cells are as far apart as the skip's. Its cell i stamps on the cells f·i to f·i + 2f − 1 of the new map, and the middle of the
-#    stamp lies where the middle of cell i lay.
-# 3. The two maps are laid on each other so that the places in the picture agree. The **crop** of this sum is the number
-#    of cells of the skip's map that lie in front of the first cell of the upsampled one; it is negative if the upsampled one begins
-#    first. The sum begins with the *later* of the two first cells, and goes on as the new map.
-# 4. Behind the last sum (or at once, if there are no skips), the map is upsampled by rule 2 to the distance of pixels. The last
-#    crop is the number of its cells in front of pixel 0.
+# 1. Pixel i of the picture lies at i. A cell of a map lies at the middle of its receptive field, the pixels that it
+#    sees. So a cell can lie between two pixels, and, because of padding, far in front of the picture.
+# 2. For each skip, the map so far is upsampled until its cells are as far apart as the skip's: by a transposed convolution of
+#    stride f and kernel 2f, without padding. Cell i stamps on the cells f·i to f·i + 2f − 1 of the new map, and the middle
+#    of that stamp lies where cell i lay.
+# 3. The two maps are laid on each other so that their places in the picture agree. The **crop** of this sum is the number
+#    of the skip's cells that lie in front of the first cell of the upsampled map. If the upsampled map begins first, the crop
+#    is negative: minus the number of *its* cells in front of the skip's first. The sum begins with the *later* of the two
+#    first cells, and is now the map.
+# 4. Behind the last sum (or at once, if there are no skips), the map is upsampled by rule 2 until its cells are one pixel apart.
+#    The last crop is the number of its cells in front of pixel 0.
 #
 # Return a tuple of ints: the crop of each sum, then the last one. In all the nets asked here, the places agree exactly,
-# so every crop is a whole number. For FCN-8s it is `(5, 9, 31)`.
+# so every crop is a whole number. For FCN-8s the result is `(5, 9, 31)`.
 #
-# On paper: one pooling, `[(2, 2, 0)]`, and no skips. Its first cell sees the pixels 0 and 1, so its middle lies at 0.5. Where
-# does the first cell of the upsampled map lie?
+# On paper: one pooling, `[(2, 2, 0)]`, and no skips. Its first cell sees the pixels 0 and 1, so it lies at 0.5. Where does
+# the first cell of the upsampled map lie?
 # ### HINT nudge
 # Behind a layer, the first cell sees the cells `-padding` to `-padding + kernel - 1` of the map before. Where is the middle
 # of those, counted in cells? And how many pixels apart are these cells?

@@ -468,6 +468,7 @@ evidence.published("pspnet-r50-ade-aug", "pspnet-r50-ade-aux")
 # - **"A smoothing constant takes care of absent classes."** Section 4: two classes that were nowhere made nearly all of the loss.
 # - **"An absent class needs a large weight, it is so rare."** Section 3: it needs none, and the largest weight of all is what counting it as one pixel gives it.
 # - **"A class weight of 1000 instead of 1 makes the network learn faster."** Section 3: if all weights grow alike, nothing changes.
+# - **"Dice loss balances the classes by itself."** Section 4: that of the lesion alone does, while all pixels say the same; the mean over both classes does not, at the start.
 # - **"Dice loss optimizes the Dice score."** Section 4 builds it: sums of probabilities, batch by batch. The score counts thresholded pixels over the whole set.
 # - **"Weighted cross-entropy finds what plain cross-entropy misses."** Section 8: at 0.5 it finds more because it claims more; at their own thresholds the two are within a few hundredths of each other.
 # - **"0.5 is the neutral threshold."** Section 7: it minimizes wrong pixels. IoU and Dice want half the best Dice.
@@ -527,7 +528,7 @@ widgets.quiz(
 # ## 12 · Summary
 # - IoU has no gradient; a loss is a stand-in with one, and each has its own idea of a good answer.
 # - Cross-entropy asks every pixel for its true frequency. A class weight multiplies the odds of the answer.
-# - Dice and Tversky ask about the region; that of a rare class alone balances its pull against the rest. Focal loss and OHEM turn down what is easy.
+# - Dice and Tversky ask about the region. While all pixels say the same, the Dice of a rare class alone pulls for it about as hard as against it. Focal loss and OHEM turn down what is easy.
 # - Void must be out of *every* sum; absent classes out of weights and means; all void is 0, not NaN.
 # - A calibrated network's best cut for IoU is half of its best Dice. Choose cuts on validation pictures, then compare losses.
 #

@@ -169,9 +169,13 @@ FUSE_MISTAKES = {
 
 def _fuse_words(failed: Failed) -> str:
     got, want = getattr(failed.got, "shape", ()), getattr(failed.want, "shape", ())
+    if not failed.given or "skip" not in failed.given:
+        return failed.why
+    skip, coarse = failed.given["skip"].shape[-2:], failed.given["coarse"].shape[-2:]
+    up = tuple(2 * side + 2 for side in coarse)
+    if failed.want is None and "must match" in failed.why:
+        return f"{failed.why} (the doubled map has {up} cells, the skip's {tuple(skip)}, the offset is {failed.given['offset']})"
     if len(got) == len(want) == 4 and got[:2] == want[:2] and got != want:
-        skip, coarse = failed.given["skip"].shape[-2:], failed.given["coarse"].shape[-2:]
-        up = tuple(2 * side + 2 for side in coarse)
         return (
             f"the sum has {tuple(got[2:])} cells where {tuple(want[2:])} are wanted: with offset {failed.given['offset']}, "
             f"these are the cells that the doubled map {up} and the skip's {tuple(skip)} share"
@@ -212,6 +216,7 @@ def fuse_properties(student, rng):
         case((1, 1, 2, 2), (5, 5), -1),
         case((2, 2, 3, 4), (6, 7), -1),
         case((2, 3, 2, 3), (9, 5), -2),
+        case((1, 2, 2, 3), (9, 11), 2),
     )
     yield claim("offset 0", case((1, 2, 2, 1), (7, 8), 0), case((2, 3, 3, 4), (5, 13), 0))
     yield claim(

@@ -1,5 +1,6 @@
 """The question of exercise 06 that turns a classifier's head into convolutions and a score layer."""
 
+import itertools
 import math
 
 import torch
@@ -18,7 +19,7 @@ NAMES = ("FC6", "FC7", "the score layer")
 def _head(rng, channels: int, side: int, fc6: int, fc7: int, classes: int, p: float = 0.5) -> nn.Sequential:
     """A head with random weights and biases; draws no random numbers of the notebook."""
     sizes = (channels * side**2, fc6, fc7, classes)
-    lines = [skip_init(nn.Linear, a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+    lines = [skip_init(nn.Linear, a, b) for a, b in itertools.pairwise(sizes)]
     for line in lines:
         for value in line.state_dict().values():
             value.copy_(torch.from_numpy(rng.normal(size=value.shape) / math.sqrt(line.in_features)))
@@ -67,6 +68,12 @@ def _convs(layers) -> list[nn.Conv2d]:
     return [layer for layer in layers if isinstance(layer, nn.Conv2d)]
 
 
+def _pads(conv: nn.Conv2d) -> tuple[int, int]:
+    if isinstance(conv.padding, str):  # "same" or "valid"
+        return tuple((side - 1) // 2 if conv.padding == "same" else 0 for side in conv.kernel_size)
+    return tuple(conv.padding)
+
+
 def _shape_fault(head, channels: int, padding: int, layers) -> str | None:
     """What is wrong with the kernels, the padding and the biases, in one sentence."""
     side, convs = _side(head, channels), _convs(layers)
@@ -83,15 +90,15 @@ def _shape_fault(head, channels: int, padding: int, layers) -> str | None:
     for conv, name in zip(convs[1:], NAMES[1:], strict=True):
         if tuple(conv.kernel_size) != (1, 1):
             return f"{name} has the kernel {tuple(conv.kernel_size)}: behind FC6 there is one cell for each window, so it is 1x1"
-        if tuple(conv.padding) != (0, 0):
-            return f"{name} pads {conv.padding[0]}: a 1x1 kernel needs no padding, only FC6 gets `padding`"
+        if _pads(conv) != (0, 0):
+            return f"{name} pads {_pads(conv)[0]}: a 1x1 kernel needs no padding, only FC6 gets `padding`"
     for conv, name in zip(convs, NAMES, strict=True):
         if tuple(conv.stride) != (1, 1):
             return f"{name} has stride {conv.stride[0]}: it slides over every window, so the stride is 1"
         if conv.bias is None:
             return f"{name} has no bias: a linear layer's bias is the convolution's, one number for each output channel"
-    if tuple(convs[0].padding) != (padding, padding):
-        return f"FC6 pads {convs[0].padding[0]} where padding={padding} was asked for"
+    if _pads(convs[0]) != (padding, padding):
+        return f"FC6 pads {_pads(convs[0])[0]} where padding={padding} was asked for"
     return None
 
 
@@ -108,15 +115,15 @@ def _weight_fault(head, channels: int, layers) -> str | None:
             )
         if difference(new.float(), right) is not None:
             known = {
-                "in the order rows, columns, channels: Flatten writes channel after channel, so view them as (out, C, k, k)": (
-                    old.reshape(n, side, side, -1).permute(0, 3, 1, 2) if name == "FC6" else right.flip(0)
-                ),
                 "with rows and columns exchanged: Flatten writes each channel row by row": right.transpose(2, 3),
                 "flipped: PyTorch's convolution does not turn its kernel around, so copy it as it is": right.flip(2, 3),
                 "from its transpose: Linear keeps its weight as (out, in), as the convolution does": (
                     old.T.reshape(right.shape)
                 ),
             }
+            if name == "FC6":
+                order = "in the order rows, columns, channels: Flatten writes channel after channel, so view them as (out, C, k, k)"
+                known[order] = old.reshape(n, side, side, -1).permute(0, 3, 1, 2)
             how = next((how for how, wrong in known.items() if difference(new.float(), wrong) is None), None)
             if how:
                 return f"{name}'s weights are read {how}"
@@ -178,7 +185,7 @@ def _score_layer(student, cases: list[dict]) -> Property:
                 raise Failed(
                     f"the score layer has {got}; wanted are {hidden} in and num_classes={case['num_classes']} out", case
                 )
-            if tuple(conv.kernel_size) != (1, 1) or tuple(conv.padding) != (0, 0):
+            if tuple(conv.kernel_size) != (1, 1) or _pads(conv) != (0, 0):
                 raise Failed(
                     "the score layer is a 1x1 convolution without padding: it scores every cell by itself", case
                 )

@@ -255,6 +255,11 @@ def _turned_signs(layers, skips):
     return (*(-crop for crop in crops), last)
 
 
+def _unsigned(layers, skips):
+    *crops, last = _offsets(layers, skips)
+    return (*(abs(crop) for crop in crops), last)
+
+
 def _in_front_only(layers, skips):
     *crops, last = _offsets(layers, skips)
     return (*(max(crop, 0) for crop in crops), last)
@@ -299,6 +304,10 @@ CROP_MISTAKES = {
     ),
     "the signs of the sums are turned: positive if the doubled map begins behind the skip's": _turned_signs,
     "a skip's map can begin behind the doubled one: its crop is negative then, not 0": _in_front_only,
+    "a crop is negative if the upsampled map begins in front of the skip's; this is its size without the sign": _unsigned,
+    "these are the crops of FCN's own nets: other layers have others": lambda layers, skips: (
+        (19,), (5, 27), (5, 9, 31)
+    )[len(skips)],
     "after a negative crop the sum begins where the skip's map does: go on with the later of the two": _crops(
         both=lambda x, y: x
     ),

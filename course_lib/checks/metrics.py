@@ -17,120 +17,144 @@ from course_lib.checks.mistakes import explained, item_of
 # 1 · the confusion matrix
 
 
-def _matrix(prediction, target, num_classes):
-    return as_tensor(matrix(prediction, target, num_classes))
+def _matrix(prediction, target, num_classes, void):
+    """The right answer: a matrix for each picture, (N, num_classes, num_classes) int64."""
+    pairs = zip(prediction, target, strict=True)
+    return as_tensor(np.stack([matrix(p, t, num_classes, void) for p, t in pairs]))
 
 
-def _in_their_dtypes(prediction, target, num_classes):
-    valid = target != VOID
-    return _square(target[valid] * num_classes + prediction[valid], num_classes)
+def _each(codes):
+    """A mistake made in each picture by itself; codes(prediction, target, num_classes, void): the numbers that it counts."""
 
+    def wrong(prediction, target, num_classes, void):
+        pairs = zip(prediction, target, strict=True)
+        return torch.stack([_square(codes(p, t, num_classes, void), num_classes) for p, t in pairs])
 
-def _product_in_its_dtype(prediction, target, num_classes):
-    valid = target != VOID
-    return _square((target[valid] * num_classes).long() + prediction[valid].long(), num_classes)
-
-
-def _void_row_in_their_dtypes(prediction, target, num_classes):
-    codes = (target * num_classes + prediction).flatten()
-    return torch.bincount(codes, minlength=256 * num_classes)[: num_classes**2].view(num_classes, num_classes)
+    return wrong
 
 
 def _square(codes, num_classes):
-    return torch.bincount(codes, minlength=num_classes**2).view(num_classes, num_classes)
+    counts = torch.bincount(codes.flatten(), minlength=num_classes**2)
+    return counts.view(num_classes, num_classes)
+
+
+def _in_their_dtypes(prediction, target, num_classes, void):
+    valid = target != void
+    return target[valid] * num_classes + prediction[valid]
+
+
+def _product_in_its_dtype(prediction, target, num_classes, void):
+    valid = target != void
+    return (target[valid] * num_classes).long() + prediction[valid].long()
+
+
+def _void_row_in_their_dtypes(prediction, target, num_classes, void):
+    codes = (target * num_classes + prediction).flatten()
+    return codes[codes < num_classes**2]
 
 
 def _void_is(label):
     """Void pixels counted as if they were truly of a class; label: a function of the number of classes."""
 
-    def wrong(prediction, target, num_classes):
-        return _matrix(prediction, target.masked_fill(target == VOID, label(num_classes)), num_classes)
+    def wrong(prediction, target, num_classes, void):
+        return _matrix(prediction, target.masked_fill(target == void, label(num_classes)), num_classes, void)
 
     return wrong
 
 
-def _void_is_right(prediction, target, num_classes):
-    return _matrix(prediction, target.where(target != VOID, prediction.to(target.dtype)), num_classes)
+def _void_is_right(prediction, target, num_classes, void):
+    return _matrix(prediction, target.where(target != void, prediction.to(target.dtype)), num_classes, void)
 
 
-def _void_has_a_row(prediction, target, num_classes):
-    target = target.long().masked_fill(target == VOID, num_classes)
-    return _matrix(prediction, target, num_classes + 1)
+def _void_has_a_row(prediction, target, num_classes, void):
+    target = target.long().masked_fill(target == void, num_classes)
+    return _matrix(prediction, target, num_classes + 1, -1)
 
 
-def _void_of_the_prediction(prediction, target, num_classes):
-    kept = prediction != VOID
-    return _square(target[kept].long() * num_classes + prediction[kept].long(), num_classes)
+def _void_of_the_prediction(prediction, target, num_classes, void):
+    kept = prediction != void
+    return target[kept].long() * num_classes + prediction[kept].long()
 
 
-def _one_for_each_picture(prediction, target, num_classes):
-    if target.ndim < 3:
-        raise ValueError("this mistake needs a batch")
-    return torch.stack([_matrix(p, t, num_classes) for p, t in zip(prediction, target, strict=True)])
+def _indexed_by_bytes(prediction, target, num_classes, void):
+    """What `counts[t, p] += 1` adds, pixel by pixel, where a uint8 scalar is no number, but a mask."""
+    counts = torch.zeros(len(target), num_classes, num_classes, dtype=torch.int64)
+    rows, columns = (labels.dtype != torch.uint8 for labels in (target, prediction))
+    for one, guess, truth in zip(counts, prediction, target, strict=True):
+        for t, p in zip(truth[truth != void].tolist(), guess[truth != void].tolist(), strict=True):
+            if rows and columns:
+                one[t, p] += 1
+            elif rows or columns:
+                one[t if rows else p] += bool(p if rows else t)
+            else:
+                one += bool(t and p)
+    return counts
 
 
-def _first_picture(prediction, target, num_classes):
-    if target.ndim < 3:
-        raise ValueError("this mistake needs a batch")
-    return _matrix(prediction[0], target[0], num_classes)
+def _without_class_0(prediction, target, num_classes, void):
+    return _matrix(prediction, target.masked_fill(target == 0, void), num_classes, void)
 
 
-def _without_class_0(prediction, target, num_classes):
-    return _matrix(prediction, target.masked_fill(target == 0, VOID), num_classes)
+def _shares(axis):
+    """Shares of pixels; axis: of what, all dimensions that are summed over."""
+
+    def wrong(**case):
+        counts = _matrix(**case).double()
+        return counts / counts.sum(axis, keepdim=True)
+
+    return wrong
 
 
-def _shares(prediction, target, num_classes):
-    counts = _matrix(prediction, target, num_classes).double()
-    return counts / counts.sum()
-
-
-def _row_shares(prediction, target, num_classes):
-    counts = _matrix(prediction, target, num_classes).double()
-    return counts / counts.sum(1, keepdim=True)
-
-
-def _per_class(prediction, target, num_classes):
+def _per_class(**case):
     """TP, FP, FN of each class."""
-    counts = _matrix(prediction, target, num_classes)
-    hits = counts.diag()
-    return torch.stack([hits, counts.sum(0) - hits, counts.sum(1) - hits], 1)
+    counts = _matrix(**case)
+    hits = counts.diagonal(dim1=1, dim2=2)
+    return torch.stack([hits, counts.sum(1) - hits, counts.sum(2) - hits], 2)
 
 
-def _only_what_occurs(prediction, target, num_classes):
-    counts = _matrix(prediction, target, num_classes)
-    kept = (counts.sum(0) + counts.sum(1)) > 0
-    return counts[kept][:, kept]
+def _only_what_occurs(**case):
+    counts = _matrix(**case)
+    total = counts.sum(0)
+    kept = (total.sum(0) + total.sum(1)) > 0
+    return counts[:, kept][:, :, kept]
 
 
 OVERFLOW = "target * num_classes overflows: a uint8 holds no number above 255, so it wraps around"
 MATRIX_MISTAKES = {
-    "rows and columns are exchanged: rows are the truth, columns the prediction": (
-        lambda prediction, target, num_classes: _matrix(prediction, target, num_classes).T
+    "rows and columns are exchanged: rows are the truth, columns the prediction": lambda **case: _matrix(**case).mT,
+    "this is one matrix of all pictures: each picture has a matrix of its own, (N, num_classes, num_classes)": (
+        lambda **case: _matrix(**case).sum(0)
     ),
-    f"{OVERFLOW}; turn the maps into int64 before you multiply": _in_their_dtypes,
-    f"{OVERFLOW}; turn the map into int64 before you multiply, not after": _product_in_its_dtype,
-    f"{OVERFLOW}, and void lands among the classes; turn the maps into int64 first": _void_row_in_their_dtypes,
+    "only the first picture is counted: each has a matrix of its own": lambda **case: _matrix(**case)[0],
+    "the matrix of a picture still holds the pictures before it: begin each with zeros": (
+        lambda **case: _matrix(**case).cumsum(0)
+    ),
+    "void is not always 255: leave out the pixels whose target is `void`": (
+        lambda prediction, target, num_classes, void: _matrix(prediction, target, num_classes, VOID)
+    ),
+    f"{OVERFLOW}; turn the maps into int64 before you multiply": _each(_in_their_dtypes),
+    f"{OVERFLOW}; turn the map into int64 before you multiply, not after": _each(_product_in_its_dtype),
+    f"{OVERFLOW}, and void lands among the classes; turn the maps into int64 first": _each(_void_row_in_their_dtypes),
+    "a uint8 tensor used as an index is read as a mask, so `counts[t, p] += 1` adds to all entries or to none: write int(t), int(p)": (
+        _indexed_by_bytes
+    ),
     "every pair of classes is counted once at most: `counts[t, p] += 1` with index tensors adds 1 only once where a pair "
-    "occurs several times": (
-        lambda prediction, target, num_classes: (_matrix(prediction, target, num_classes) > 0).long()
-    ),
+    "occurs several times": lambda **case: (_matrix(**case) > 0).long(),
     "void is counted as class 0: leave those pixels out": _void_is(lambda num_classes: 0),
     "void is counted as the last class: leave those pixels out": _void_is(lambda num_classes: num_classes - 1),
     "void pixels are counted as right, whatever is predicted there: leave them out": _void_is_right,
     "void has a row and a column of its own: it is no class, so cut them off": _void_has_a_row,
-    "pixels whose prediction is 255 are left out: void is where the *target* is 255": _void_of_the_prediction,
-    "every picture has a matrix of its own: asked is one, their sum": _one_for_each_picture,
-    "only the first picture of the batch is counted": _first_picture,
-    "class 0 is left out of the truth: it is a class like any other, void is 255": _without_class_0,
-    "these are shares: asked are numbers of pixels": _shares,
-    "these are shares of each row: asked are numbers of pixels": _row_shares,
+    "pixels whose *prediction* is void are left out: void is where the *target* is void": _each(_void_of_the_prediction),
+    "class 0 is left out of the truth: it is a class like any other": _without_class_0,
+    "these are shares: asked are numbers of pixels": _shares((1, 2)),
+    "these are shares of each row: asked are numbers of pixels": _shares(2),
     "these are TP, FP and FN of each class: asked is the whole matrix, (num_classes, num_classes)": _per_class,
-    "classes that do not occur are cut out: the matrix has num_classes rows and columns, also where they are 0": _only_what_occurs,
+    "classes that do not occur are cut out: a matrix has num_classes rows and columns, also where they are 0": _only_what_occurs,
 }  # fmt: skip
 
 
 def _matrix_words(failed) -> str:
-    """Why a matrix is not the wanted one, where no mistake fits it."""
+    """Why matrices are not the wanted ones, where no mistake fits them."""
     given, got, want = failed.given, failed.got, failed.want
     if want is None and "target" in (given or {}):
         if "negative" in failed.why:
@@ -141,61 +165,72 @@ def _matrix_words(failed) -> str:
         if "shape of the mask" in failed.why:
             return f"{failed.why} (a uint8 index counts as a mask of truth values: turn labels into int64 before you index)"
         length = re.search(r"for input of size (\d+)", failed.why)
-        if length and int(length[1]) < given["num_classes"] ** 2:
+        if length and int(length[1]) < len(given["target"]) * given["num_classes"] ** 2:
             return f"{failed.why} (`bincount` ends at the largest code that occurs: tell it the `minlength`)"
-        if (given["target"] == VOID).any():
-            return f"{failed.why} (this target has void pixels, 255: leave them out before you count)"
+        if (given["target"] == given["void"]).any():
+            return f"{failed.why} (this target has void pixels, {given['void']}: leave them out before you count)"
         return failed.why
     is_matrix = isinstance(got, Tensor) and got.shape == want.shape and not got.is_floating_point()
-    if is_matrix and got.sum() != want.sum():
-        return f"the entries add up to {int(got.sum())}, but {int(want.sum())} pixels are not void; {failed.why}"
-    if is_matrix and (wrong := (got.sum(1) != want.sum(1)).nonzero()).numel():
-        row = int(wrong[0])
-        sums = f"row {row} adds up to {int(got[row].sum())}, but {int(want[row].sum())} pixels are truly of class {row}"
+    if is_matrix and (wrong := (got.sum((1, 2)) != want.sum((1, 2))).nonzero()).numel():
+        n = int(wrong[0])
+        sums = f"the entries of picture {n} add up to {int(got[n].sum())}, but {int(want[n].sum())} of its pixels are not void"
         return f"{sums}; {failed.why}"
+    if is_matrix and (wrong := (got.sum(2) != want.sum(2)).nonzero()).numel():
+        n, row = wrong[0].tolist()
+        sums = f"in picture {n}, row {row} adds up to {int(got[n, row].sum())}"
+        return f"{sums}, but {int(want[n, row].sum())} pixels are truly of class {row}; {failed.why}"
     return failed.why
 
 
-def confusion_matrix_properties(student, rng):
+def confusion_matrices_properties(student, rng):
     def claim(text, *cases):
         return explained(text, student, list(cases), _matrix, MATRIX_MISTAKES, _matrix_words)
 
-    def case(num_classes, *shape, **settings):
-        return label_maps(rng, num_classes, *shape, **settings)
+    def case(num_classes, *shape, label=VOID, **settings):
+        return label_maps(rng, num_classes, *shape, label=label, **settings) | {"void": label}
 
     by_hand = {
-        "prediction": torch.tensor([[0, 1, 1], [1, 2, 0]]),
-        "target": torch.tensor([[0, 0, 1], [2, 2, 2]]),
+        "prediction": torch.tensor([[[0, 1, 1], [1, 2, 0]]]),
+        "target": torch.tensor([[[0, 0, 1], [2, 2, 2]]]),
         "num_classes": 3,
+        "void": VOID,
     }
     yield claim(
-        "one map: rows are the truth, columns the prediction",
+        "one picture: rows are the truth, columns the prediction",
         by_hand,
-        case(4, 5, 9),
-        case(7, 11, 6, truth=(1, 2, 4, 5)),
+        case(4, 1, 5, 9),
+        case(7, 1, 11, 6, truth=(1, 2, 4, 5)),
+    )
+    yield claim(
+        "several pictures: a matrix for each", case(3, 2, 3, 4), case(5, 3, 7, 11), case(2, 4, 1, 9, truth=(0,))
     )
     yield claim(
         "void pixels of the target count nowhere",
-        case(3, 3, 4, void=0.3),
-        case(5, 7, 11, void=0.4),
-        case(6, 9, 5, void=0.2, truth=(1, 2, 3, 4)),
+        case(3, 1, 3, 4, void=0.3),
+        case(5, 2, 7, 11, void=0.4),
+        case(6, 3, 9, 5, void=0.2, truth=(1, 2, 3, 4)),
     )
     yield claim(
-        "in void anything may be predicted, even 255; all may be void",
-        case(3, 3, 4, void=0.4, wild=True),
-        case(12, 8, 13, void=0.4, wild=True),
-        case(4, 3, 5, void=1.0, wild=True),
+        "void is the number that is given",
+        case(3, 1, 3, 4, void=0.3, label=3),
+        case(5, 2, 7, 11, void=0.4, label=254),
+        case(6, 3, 9, 5, void=0.2, label=100),
     )
-    yield claim("a batch gives one matrix", case(3, 2, 3, 4), case(5, 3, 7, 11, void=0.2), case(2, 4, 1, 9, truth=(0,)))
+    yield claim(
+        "in void anything may be predicted; a picture may be all void",
+        case(3, 2, 3, 4, void=0.4, wild=True),
+        case(12, 2, 8, 13, void=0.4, wild=True, label=200),
+        case(4, 2, 3, 5, void=1.0, wild=True),
+    )
     u8, i16, i32, i64 = torch.uint8, torch.int16, torch.int32, torch.int64
     yield claim(
         "maps of any integer dtype, 19 to 200 classes",
-        case(21, 6, 9, dtypes=(u8, u8)),
-        case(19, 13, 8, dtypes=(i64, u8), void=0.1),
-        case(30, 9, 7, dtypes=(u8, i64), void=0.1, wild=True),
-        case(150, 2, 12, 9, dtypes=(u8, u8), void=0.1, wild=True),
-        case(21, 5, 8, dtypes=(i16, i32), void=0.1),
-        case(200, 11, 13, dtypes=(i16, i16), void=0.1),
+        case(21, 1, 6, 9, dtypes=(u8, u8)),
+        case(19, 2, 13, 8, dtypes=(i64, u8), void=0.1),
+        case(30, 2, 9, 7, dtypes=(u8, i64), void=0.1, wild=True),
+        case(150, 2, 12, 9, dtypes=(u8, u8), void=0.1, wild=True, label=150),
+        case(21, 3, 5, 8, dtypes=(i16, i32), void=0.1),
+        case(200, 2, 11, 13, dtypes=(i16, i16), void=0.1),
     )
 
 
@@ -265,12 +300,28 @@ IOU_MISTAKES = {
     "a class that is predicted but never true is NaN here: its union is not empty, so its IoU is 0": (
         lambda counts, over: _ious(counts).where(counts.sum(1) > 0, float("nan"))
     ),
+    '`iou` changes with `over`: it is the same for all three; with "truth", too, a class that is only predicted has IoU 0': (
+        lambda counts, over: _ious(counts).where((counts.sum(1) > 0) | torch.tensor(over != "truth"), float("nan"))
+    ),
+    '`iou` changes with `over`: it is the same for all three; with "all", too, a class that occurs nowhere has NaN': (
+        lambda counts, over: _ious(counts).nan_to_num(0) if over == "all" else _ious(counts)
+    ),
+    "`iou` changes with `over`: it is the same for all three, 0 for a class that is only predicted, NaN for one that occurs nowhere": (
+        lambda counts, over: _changed_for_the_mean(counts, over)
+    ),
     "classes without an IoU are cut out: `iou` has one entry for each class, NaN for those": (
         lambda counts, over: _ious(counts)[~_ious(counts).isnan()]
     ),
     "the IoUs are divided to whole numbers: use / and floats": lambda counts, over: _ious(counts).nan_to_num(0).long(),
     "this is in percent": lambda counts, over: 100 * _ious(counts),
 }
+
+
+def _changed_for_the_mean(counts, over):
+    iou = _ious(counts)
+    if over == "truth":
+        return iou.where(counts.sum(1) > 0, float("nan"))
+    return iou.nan_to_num(0) if over == "all" else iou
 
 
 def _truth_without_foreign_columns(counts, over):
@@ -338,6 +389,9 @@ MIOU_MISTAKES = {
     },
 }  # fmt: skip
 ANY_MIOU = {
+    "IoUs of 0 are left out of this mean: a class that was missed, or invented, counts, with 0": (
+        lambda counts, over: _mean(_ious(counts), _ious(counts) > 0)
+    ),
     "this is the mean Dice: asked is the mean of the IoUs": _dice_mean,
     "the classes are weighted by their pixels: the mean gives each class the same weight": _weighted,
     "this divides all true positives by all unions: asked is the mean of the classes' IoUs": _pooled,
@@ -409,10 +463,10 @@ def mean_iou_properties(student, rng):
 
 QUESTIONS = [
     Question(
-        "confusion_matrix",
+        "confusion_matrices",
         "Count every pixel once",
         3,
-        confusion_matrix_properties,
+        confusion_matrices_properties,
         forbid=("ConfusionMatrix", "MulticlassConfusionMatrix", "multiclass_confusion_matrix"),
     ),
     Question("mean_iou", "One matrix, three mIoUs", 3, mean_iou_properties),

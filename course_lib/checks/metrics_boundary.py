@@ -110,6 +110,25 @@ def _pooled(prediction, target, tolerance):
     return float((close.any(1).sum() + close.any(0).sum()) / (len(found) + len(wanted)))
 
 
+def _recall_of_the_found(prediction, target, tolerance):
+    """The prediction's right pixels over the number of the target's, taken for the recall."""
+    found, wanted = (np.argwhere(_edge(mask.numpy())) for mask in (prediction, target))
+    if not len(found) or not len(wanted):
+        return float(len(found) == len(wanted))
+    right = (_euclid(found[:, None] - wanted) <= tolerance).any(1).sum()
+    return float(_harmonic(right / len(found), right / len(wanted)))
+
+
+def _to_the_mask(prediction, target, tolerance):
+    """Distances to the nearest pixel of the other mask."""
+    found, wanted = (np.argwhere(_edge(mask.numpy())) for mask in (prediction, target))
+    if not len(found) or not len(wanted):
+        return float(len(found) == len(wanted))
+    masks = np.argwhere(target.numpy()), np.argwhere(prediction.numpy())
+    shares = [(_euclid(a[:, None] - b) <= tolerance).any(1).mean() for a, b in zip((found, wanted), masks, strict=True)]
+    return float(_harmonic(*shares))
+
+
 def _both_widened(prediction, target, tolerance):
     """Dice of the boundaries, both widened by the tolerance."""
     maps = []
@@ -157,6 +176,13 @@ BOUNDARY_MISTAKES = {
     ),
     "the boundary is the inner rim of the mask, corners included, with the frame of the picture: follow the definition": (
         _variant(edges=_inner(ALL_AROUND, False))
+    ),
+    "only boundary pixels inside the mask are kept: those just outside it are boundary pixels of the definition as well": (
+        _variant(edges=lambda mask: _edge(mask) & mask)
+    ),
+    "distances go to the other *mask*: a pixel deep inside it is near the mask, but not near its boundary": _to_the_mask,
+    "the recall divides the *prediction's* right pixels by the number of the target's: count the target's pixels that are found": (
+        _recall_of_the_found
     ),
     "both sides of the edge are boundary: a pixel is compared with its right, lower and lower right neighbor only": (
         _variant(edges=lambda mask: _edge(mask, AROUND))
@@ -213,6 +239,8 @@ def _boundary_words(failed) -> str:
         if not all(counts):
             which = "neither mask has" if not any(counts) else "only one mask has"
             return f"{failed.why} (what is special here: {which} a boundary pixel)"
+        if "ivision" in failed.why and _score(**given) == 0:
+            return f"{failed.why} (precision and recall are both 0 here: the score is 0 then)"
         return failed.why
     return f"{failed.why} (here the prediction has {counts[0]} boundary pixels, the target {counts[1]})"
 

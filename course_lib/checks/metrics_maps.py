@@ -11,11 +11,11 @@ def as_tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(array))
 
 
-def matrix(prediction, target, num_classes: int) -> np.ndarray:
+def matrix(prediction, target, num_classes: int, void: int = VOID) -> np.ndarray:
     """Pixels of each (true, predicted) class, int64 (num_classes, num_classes), without the void of the target."""
     truth, guess = (np.asarray(labels).astype(np.int64).ravel() for labels in (target, prediction))
     counts = np.zeros((num_classes, num_classes), np.int64)
-    np.add.at(counts, (truth[truth != VOID], guess[truth != VOID]), 1)
+    np.add.at(counts, (truth[truth != void], guess[truth != void]), 1)
     return counts
 
 
@@ -29,11 +29,13 @@ def label_maps(
     truth=None,
     guess=None,
     dtypes=(torch.int64,) * 2,
+    label=VOID,
 ) -> dict:
     """A case: prediction and target, whose labels differ in at most about the share `wrong` of the pixels.
 
     truth, guess: the classes that occur in the target, and those that wrong pixels are called; all of them unless told
-    otherwise. void: the share of void pixels; wild: anything is predicted there, else a class. dtypes: of prediction and target.
+    otherwise. void: the share of void pixels, `label` their number; wild: anything is predicted there, else a class. dtypes: of
+    prediction and target.
     """
     truth, guess = (range(num_classes) if classes is None else classes for classes in (truth, guess))
     target = rng.choice(truth, shape)
@@ -47,7 +49,7 @@ def label_maps(
         prediction.flat[-1] = VOID
     return {
         "prediction": torch.from_numpy(prediction).to(dtypes[0]),
-        "target": torch.from_numpy(np.where(unlabeled, VOID, target)).to(dtypes[1]),
+        "target": torch.from_numpy(np.where(unlabeled, label, target)).to(dtypes[1]),
         "num_classes": num_classes,
     }
 

@@ -8,7 +8,7 @@ from course_lib.checks.answer import Failed
 from course_lib.checks.core import Property
 from course_lib.grading.words import kind, number
 
-CLOSE = 1e-6  # float32 will do
+CLOSE = 1e-6  # of rounding is forgiven, so float32 will do
 NAMES = {"dice": "mean Dice", "miou": "mIoU"}
 
 
@@ -89,17 +89,28 @@ def _why_none(refuses_all: bool, wins: str) -> str:
             "not 2 m / (1 + m) of the mIoU m; with the latter the two scores never disagree"
         )
     shape = "as even as possible" if wins == "dice" else "as uneven as possible: ones, one rest, zeros"
-    return f"there is a rival, but none was returned: before you give up, try the one whose IoUs are {shape}"
+    rounding = f"if you do, and test the gap yourself, allow for rounding: a lead may fall short of it by {CLOSE:g}"
+    return (
+        f"there is a rival, but none was returned: before you give up, try the one whose IoUs are {shape}; {rounding}"
+    )
+
+
+def _exact(iou: np.ndarray, gap: float, wins: str) -> bool:
+    """Does the rival that goes farthest reach its gap without any rounding in the way, computed plainly?"""
+    lead, lag = _leads(_extreme(iou, gap, wins), iou, wins)
+    return min(lead, lag) >= gap
 
 
 def rival_properties(student, rng):
     def made(classes, wins, share, spread=1.0):
         """A model and a gap that is this share of the largest possible one."""
-        for _ in range(100):
-            iou = rng.uniform(0.5 - spread / 2, 0.5 + spread / 2, classes)
-            if (largest := _largest_gap(iou, wins)) > 0.004:  # far above the rounding of any way to compute it
+        for _ in range(200):
+            iou = rng.uniform(0.5 - spread / 2, 0.5 + spread / 2, classes).round(3)
+            largest = _largest_gap(iou, wins)
+            gap = float(f"{share * largest:.3g}")
+            if largest > 0.004 and (share > 1 or _exact(iou, gap, wins)):  # 0.004: far above any rounding
                 break
-        return {"iou": torch.from_numpy(iou), "gap": float(f"{share * largest:.3g}"), "wins": wins}
+        return {"iou": torch.from_numpy(iou), "gap": gap, "wins": wins}
 
     solvable = [made(classes, wins, 0.5) for wins in ("dice", "miou") for classes in (2, 3, 5)]
 

@@ -1,10 +1,12 @@
 """Exercise 04, the questions about sets of pictures: three kinds of mean IoU, and a bootstrap interval."""
 
+import contextlib
 import warnings
 
 import numpy as np
 import torch
 
+from course_lib.checks.answer import Failed
 from course_lib.checks.compare import difference
 from course_lib.checks.metrics_maps import VOID, label_maps, matrix, random_counts
 from course_lib.checks.mistakes import entry_of, explained, item_of
@@ -80,6 +82,12 @@ def _by_pixels(predictions, targets, num_classes):
     return float(np.nansum(mious * pixels) / pixels.sum()) if pixels.any() else float("nan")
 
 
+def _by_all_pixels(predictions, targets, num_classes):
+    """As `_by_pixels`, void pixels counted as well."""
+    mious, pixels = _mean(_table(predictions, targets, num_classes), 1), [t.numel() for t in targets]
+    return float(mious @ pixels / np.sum(pixels))
+
+
 def _truth_only(first: int | None):
     """Only classes that occur in the truth; first: the axis averaged first, None for the whole set."""
 
@@ -152,6 +160,7 @@ SCORE_MISTAKES = {
         COMMON["running"]: _running(1),
         COMMON["picture"]: _of_table(_void_pictures_count_0),
         "the pictures are weighted by their pixels: each picture counts the same": _by_pixels,
+        "the pictures are weighted by their pixels, void ones too: each picture counts the same": _by_all_pixels,
         "a class that is only predicted is left out: its IoU is 0 in that picture": _truth_only(1),
         "this is NaN because one IoU of the table is: a mean leaves out what is not there": _of_table(np.mean),
         "this is NaN because one picture is all void: a mean leaves out what is not there": (
@@ -203,6 +212,8 @@ def _score_words(failed) -> str:
         return failed.why
     if "stack" in failed.why:
         return f"{failed.why} (the pictures differ in size: go through them one by one)"
+    if "ConfusionMatrix: prediction label" in failed.why:
+        return f"{failed.why} (`update` takes the prediction first, then the target: exchanged, void stands in the prediction)"
     if any((target == VOID).any() for target in (failed.given or {}).get("targets", ())):
         return f"{failed.why} (there are void pixels: leave them out; some pictures may have no others)"
     return failed.why
@@ -286,12 +297,12 @@ def _of_scores(scores):
     return lambda counts, draws, confidence: _between(scores(counts, draws), confidence)
 
 
-def _normal(shrink: bool):
-    """Mean +- z standard deviations, or standard errors."""
+def _normal(shrink: bool, fixed: float | None = None):
+    """Mean +- z standard deviations, or standard errors; fixed: z, whatever the confidence."""
 
     def wrong(counts, draws, confidence):
         scores = torch.from_numpy(_resampled(counts, draws.tolist()))
-        z = float(torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor((1 + confidence) / 2)))
+        z = fixed or float(torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor((1 + confidence) / 2)))
         half = z * scores.std() / (len(scores) ** 0.5 if shrink else 1)
         return float(scores.mean() - half), float(scores.mean() + half)
 
@@ -359,6 +370,12 @@ INTERVAL_MISTAKES = {
     "these are the mean minus and plus z standard errors of the B draws: more draws would shrink that; asked are two quantiles": (
         _normal(True)
     ),
+    "these are the mean minus and plus 1.96 standard deviations, whatever `confidence`: asked are two quantiles of the scores": (
+        _normal(False, 1.96)
+    ),
+    "these are the 0.025 and the 0.975 quantile, whatever `confidence`: a share of `confidence` lies inside": (
+        lambda counts, draws, confidence: _quantiles(_resampled(counts, draws.tolist()), 0.025, 0.975)
+    ),
     "these are the smallest and the largest score: asked are two quantiles": (
         lambda counts, draws, confidence: _quantiles(_resampled(counts, draws.tolist()), 0.0, 1.0)
     ),
@@ -401,7 +418,7 @@ def miou_interval_properties(student, rng):
             list(cases),
             _interval,
             INTERVAL_MISTAKES,
-            _interval_words,
+            lambda failed: _interval_words(failed, student),
         )
 
     yield claim("two classes, four pictures", case(4, 2, 5, 0.5), case(4, 2, 20, 0.5))
@@ -415,9 +432,18 @@ def miou_interval_properties(student, rng):
     yield claim("more sets than pictures, fewer sets than pictures", case(3, 2, 200, 0.9), case(30, 4, 9, 0.6))
 
 
-def _interval_words(failed) -> str:
+def _interval_words(failed, student) -> str:
     got, want = failed.got, failed.want
+    if want is None and "size of tensor" in failed.why:
+        return f"{failed.why} (of a batch of matrices (B, C, C), `diagonal(dim1=1, dim2=2)` takes the diagonal of each)"
     if want is None or not all(isinstance(value, float) for value in got):
         return failed.why
     pairs = zip(("low", "high"), got, want, strict=True)
-    return ", ".join(f"{name} is {x:.6g}, wanted {y:.6g}" for name, x, y in pairs if difference(x, y))
+    told = ", ".join(f"{name} is {x:.6g}, wanted {y:.6g}" for name, x, y in pairs if difference(x, y))
+    given = failed.given
+    with contextlib.suppress(Failed):
+        if difference(student(**given), got):
+            return f"the same input gives another interval when it is asked again: take the sets of `draws`, draw none yourself; {told}"
+        if not difference(student(**{**given, "draws": torch.zeros_like(given["draws"])}), got):
+            return f"with other `draws` the interval stays the same: each row of `draws` is one set; {told}"
+    return told

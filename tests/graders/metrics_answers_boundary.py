@@ -142,6 +142,33 @@ def f1_of_inner_rims_with_frame(prediction, target, tolerance):
     return score(prediction, target, within(tolerance), edge=lambda mask: inner(mask, np.ones((3, 3)), 0))
 
 
+def f1_of_the_inside(prediction, target, tolerance):
+    return score(prediction, target, within(tolerance), edge=lambda mask: edge_of(mask) & mask)
+
+
+def f1_to_the_mask(prediction, target, tolerance):
+    a, b = edge_of(prediction).numpy(), edge_of(target).numpy()
+    if not a.any() or not b.any():
+        return float(a.any() == b.any())
+    to_target, to_prediction = (ndimage.distance_transform_edt(~mask.numpy()) for mask in (target, prediction))
+    return f1((to_target[a] <= tolerance).mean(), (to_prediction[b] <= tolerance).mean())
+
+
+def f1_recall_of_the_found(prediction, target, tolerance):
+    a, b = edge_of(prediction).nonzero().double(), edge_of(target).nonzero().double()
+    if not len(a) or not len(b):
+        return float(len(a) == len(b))
+    right = int((torch.cdist(a, b) <= tolerance).any(1).sum())
+    return f1(right / len(a), right / len(b))
+
+
+def f1_divides_zero_by_zero(prediction, target, tolerance):
+    def mean(precision, recall):
+        return 2 * precision * recall / (precision + recall)
+
+    return score(prediction, target, within(tolerance), mean=mean)
+
+
 def f1_of_both_sides(prediction, target, tolerance):
     def thick(mask):
         edge = torch.zeros_like(mask)
@@ -274,6 +301,10 @@ MUTANTS = [
     (f1_without_tolerance, "the tolerance is not used"),
     (f1_of_inner_rims, "inner rim of the mask"),
     (f1_of_inner_rims_with_frame, "with the frame of the picture"),
+    (f1_of_the_inside, "only boundary pixels inside the mask"),
+    (f1_to_the_mask, "the other *mask*"),
+    (f1_recall_of_the_found, "count the target's pixels that are found"),
+    (f1_divides_zero_by_zero, "precision and recall are both 0 here"),
     (f1_of_both_sides, "both sides of the edge"),
     (f1_without_diagonal, "the lower right neighbor is not compared"),
     (f1_overwrites, "combine with |="),

@@ -130,6 +130,21 @@ def scores_by_pixels(predictions, targets, num_classes):
     return dict_of(whole, table) | {"images": float((mious * pixels)[kept].sum() / pixels.sum())}
 
 
+def scores_by_all_pixels(predictions, targets, num_classes):
+    table, whole = table_of(predictions, targets, num_classes)
+    pixels = torch.tensor([t.numel() for t in targets]).double()
+    return dict_of(whole, table) | {"images": float((table.nanmean(1) * pixels).sum() / pixels.sum())}
+
+
+def scores_of_exchanged_maps(predictions, targets, num_classes):
+    whole, rows = metrics.ConfusionMatrix(num_classes), []
+    for prediction, target in zip(predictions, targets, strict=True):
+        one = metrics.ConfusionMatrix(num_classes).update(target, prediction)
+        rows.append(one.iou())
+        whole.merge(one)
+    return dict_of(whole.iou(), torch.stack(rows))
+
+
 def scores_truth_only(predictions, targets, num_classes):
     matrices = torch.stack([matrix_of(p, t, num_classes) for p, t in zip(predictions, targets, strict=True)])
     table, whole = iou_of(matrices), iou_of(matrices.sum(0))
@@ -190,6 +205,8 @@ SCORE_MUTANTS = [
     (scores_plain_means, "because one IoU of the table is"),
     (scores_mean_of_nan_pictures, "because one picture is all void"),
     (scores_by_pixels, "weighted by their pixels"),
+    (scores_by_all_pixels, "weighted by their pixels, void ones too"),
+    (scores_of_exchanged_maps, "prediction first, then the target"),
     (scores_truth_only, "only predicted is left out"),
     (scores_with_void, "void pixels are scored as class 0"),
     (scores_of_the_last, "a matrix begins anew"),
@@ -273,6 +290,30 @@ def interval_of_the_mean(counts, draws, confidence):
     return float(scores.mean() - half), float(scores.mean() + half)
 
 
+def interval_always_95(counts, draws, confidence):
+    return between(scores_of(counts, draws), 0.95)
+
+
+def interval_normal_always_95(counts, draws, confidence):
+    scores = scores_of(counts, draws)
+    return float(scores.mean() - 1.96 * scores.std()), float(scores.mean() + 1.96 * scores.std())
+
+
+def interval_of_own_draws(counts, draws, confidence):
+    return between(scores_of(counts, torch.randint(len(counts), draws.shape)), confidence)
+
+
+def interval_of_seeded_draws(counts, draws, confidence):
+    own = torch.randint(len(counts), draws.shape, generator=torch.Generator().manual_seed(0))
+    return between(scores_of(counts, own), confidence)
+
+
+def interval_of_one_diagonal(counts, draws, confidence):
+    sums = counts[draws].sum(1).double()
+    hits = torch.diagonal(sums)
+    return between((hits / (sums.sum(1) + sums.sum(2) - hits)).nanmean(1), confidence)
+
+
 def interval_extremes(counts, draws, confidence):
     scores = scores_of(counts, draws)
     return float(scores.min()), float(scores.max())
@@ -331,6 +372,11 @@ INTERVAL_MUTANTS = [
     (interval_of_pictures, "the single pictures' mIoU"),
     (interval_normal, "standard deviations"),
     (interval_of_the_mean, "more draws would shrink that"),
+    (interval_always_95, "the 0.025 and the 0.975 quantile"),
+    (interval_normal_always_95, "1.96 standard deviations"),
+    (interval_of_own_draws, "draw none yourself"),
+    (interval_of_seeded_draws, "with other `draws` the interval stays the same"),
+    (interval_of_one_diagonal, "`diagonal(dim1=1, dim2=2)`"),
     (interval_extremes, "smallest and the largest"),
     (interval_from_the_list, "interpolate between two neighbors"),
     (interval_absent_is_0, "counts as 0: the mean of that draw leaves it out"),

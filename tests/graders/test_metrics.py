@@ -15,152 +15,201 @@ from course_lib.checks.session import questions_of
 pytestmark = pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")  # one mutant does it
 
 
-# 1 · the confusion matrix
+# 1 · the confusion matrices
 
 
-def matrix_by_one_hot(prediction, target, num_classes):
+def by_picture(codes):
+    """An answer that stacks a matrix for each picture; codes(p, t, num_classes, void): the numbers that it counts."""
+
+    def answer(prediction, target, num_classes, void):
+        pairs = zip(prediction, target, strict=True)
+        return torch.stack([square(codes(p, t, num_classes, void), num_classes) for p, t in pairs])
+
+    answer.__name__ = codes.__name__
+    return answer
+
+
+def square(codes, num_classes):
+    return torch.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+@by_picture
+def matrices_picture_by_picture(p, t, num_classes, void):
+    valid = t != void
+    return t[valid].long() * num_classes + p[valid].long()
+
+
+def matrices_by_one_hot(prediction, target, num_classes, void):
     classes = torch.arange(num_classes)
-    truth = (target.reshape(-1, 1).long() == classes).double()  # a void pixel is a row of zeros
-    guess = (prediction.reshape(-1, 1).long() == classes).double()
-    return (truth.T @ guess).round().long()
+    valid = (target != void).flatten(1)[..., None]
+    truth = ((target.flatten(1)[..., None].long() == classes) & valid).double()
+    guess = (prediction.flatten(1)[..., None].long() == classes).double()
+    return (truth.mT @ guess).round().long()
 
 
-def matrix_by_loops(prediction, target, num_classes):
-    counts = [[0] * num_classes for _ in range(num_classes)]
-    for t, p in zip(target.flatten().tolist(), prediction.flatten().tolist(), strict=True):
-        if t != 255:
-            counts[t][p] += 1
-    return torch.tensor(counts)
-
-
-def matrix_in_numpy_style(prediction, target, num_classes):
-    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
-    target, prediction = target.numpy(), prediction.numpy()
-    np.add.at(counts, (target[target < 255].astype(int), prediction[target < 255].astype(int)), 1)
-    return torch.from_numpy(counts)
-
-
-def matrix_with_a_void_row(prediction, target, num_classes):
-    codes = target.long() * 256 + prediction.long()
-    return torch.bincount(codes.flatten(), minlength=256 * 256).view(256, 256)[:num_classes, :num_classes]
-
-
-def counted(prediction, target, num_classes):
-    return matrix_by_one_hot(prediction, target, num_classes)
-
-
-def matrix_overflows(prediction, target, num_classes):
-    valid = target != 255
-    codes = target[valid] * num_classes + prediction[valid]
-    return torch.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def matrix_casts_too_late(prediction, target, num_classes):
-    valid = target != 255
-    codes = (target[valid] * num_classes).long() + prediction[valid].long()
-    return torch.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def matrix_casts_to_int16(prediction, target, num_classes):
-    valid = target != 255
-    codes = target[valid].to(torch.int16) * num_classes + prediction[valid].to(torch.int16)
-    return torch.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def matrix_transposed(prediction, target, num_classes):
-    valid = target != 255
-    codes = prediction[valid].long() * num_classes + target[valid].long()
-    return torch.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def matrix_forgets_void(prediction, target, num_classes):
-    codes = target.flatten().long() * num_classes + prediction.flatten().long()
-    return torch.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def matrix_void_is_background(prediction, target, num_classes):
-    target = target.long()
-    target[target == 255] = 0
-    return matrix_forgets_void(prediction, target, num_classes)
-
-
-def matrix_void_is_clamped(prediction, target, num_classes):
-    return matrix_forgets_void(prediction, target.long().clamp(max=num_classes - 1), num_classes)
-
-
-def matrix_void_of_the_prediction(prediction, target, num_classes):
-    valid = prediction != 255
-    return matrix_forgets_void(prediction[valid], target[valid], num_classes)
-
-
-def matrix_void_class_kept(prediction, target, num_classes):
-    codes = target.long().clamp(max=num_classes) * (num_classes + 1) + prediction.long()
-    return torch.bincount(codes.flatten(), minlength=(num_classes + 1) ** 2).view(num_classes + 1, num_classes + 1)
-
-
-def matrix_adds_once(prediction, target, num_classes):
-    counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-    valid = target != 255
-    counts[target[valid].long(), prediction[valid].long()] += 1
+def matrices_by_loops(prediction, target, num_classes, void):
+    counts = torch.zeros(len(target), num_classes, num_classes, dtype=torch.int64)
+    for one, p, t in zip(counts, prediction, target, strict=True):
+        for truth, guess in zip(t.flatten().tolist(), p.flatten().tolist(), strict=True):
+            if truth != void:
+                one[truth, guess] += 1
     return counts
 
 
-def matrix_not_flat(prediction, target, num_classes):
+def matrices_in_numpy_style(prediction, target, num_classes, void):
+    counts = np.zeros((len(target), num_classes, num_classes), dtype=np.int64)
+    target, prediction = target.numpy().astype(int), prediction.numpy().astype(int)
+    n, y, x = np.nonzero(target != void)
+    np.add.at(counts, (n, target[n, y, x], prediction[n, y, x]), 1)
+    return torch.from_numpy(counts)
+
+
+def matrices_with_a_void_row(prediction, target, num_classes, void):
+    picture = torch.arange(len(target))[:, None, None]
+    codes = (picture * 256 + target) * 256 + prediction
+    counts = torch.bincount(codes.flatten(), minlength=len(target) * 256 * 256).view(-1, 256, 256)
+    return counts[:, :num_classes, :num_classes]
+
+
+def counted(prediction, target, num_classes, void):
+    return matrices_by_one_hot(prediction, target, num_classes, void)
+
+
+@by_picture
+def matrices_overflow(p, t, num_classes, void):
+    valid = t != void
+    return t[valid] * num_classes + p[valid]
+
+
+@by_picture
+def matrices_cast_too_late(p, t, num_classes, void):
+    valid = t != void
+    return (t[valid] * num_classes).long() + p[valid].long()
+
+
+@by_picture
+def matrices_cast_to_int16(p, t, num_classes, void):
+    valid = t != void
+    return t[valid].to(torch.int16) * num_classes + p[valid].to(torch.int16)
+
+
+@by_picture
+def matrices_transposed(p, t, num_classes, void):
+    valid = t != void
+    return p[valid].long() * num_classes + t[valid].long()
+
+
+@by_picture
+def matrices_forget_void(p, t, num_classes, void):
+    return t.flatten().long() * num_classes + p.flatten().long()
+
+
+def matrices_void_is_background(prediction, target, num_classes, void):
+    target = target.long()
+    return matrices_forget_void(prediction, target.masked_fill(target == void, 0), num_classes, void)
+
+
+def matrices_void_is_clamped(prediction, target, num_classes, void):
+    return matrices_forget_void(prediction, target.long().clamp(max=num_classes - 1), num_classes, void)
+
+
+@by_picture
+def matrices_void_of_the_prediction(p, t, num_classes, void):
+    valid = p != void
+    return t[valid].long() * num_classes + p[valid].long()
+
+
+def matrices_void_is_255(prediction, target, num_classes, void):
+    return counted(prediction, target, num_classes, 255)
+
+
+def matrices_void_row_is_kept(prediction, target, num_classes, void):
+    target = target.long()
+    return counted(prediction, target.masked_fill(target == void, num_classes), num_classes + 1, -1)
+
+
+def matrices_add_once(prediction, target, num_classes, void):
+    counts = torch.zeros(len(target), num_classes, num_classes, dtype=torch.int64)
+    for one, p, t in zip(counts, prediction, target, strict=True):
+        valid = t != void
+        one[t[valid].long(), p[valid].long()] += 1
+    return counts
+
+
+def matrices_not_flat(prediction, target, num_classes, void):
     codes = target.long() * num_classes + prediction.long()
-    return torch.bincount(codes, minlength=num_classes**2)[: num_classes**2].reshape(num_classes, num_classes)
+    return torch.stack([torch.bincount(one, minlength=num_classes**2) for one in codes])
 
 
-def matrix_indexed_by_bytes(prediction, target, num_classes):
-    counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-    valid = target != 255
-    ones = torch.ones(int(valid.sum()), dtype=torch.int64)
-    return counts.index_put_((target[valid], prediction[valid]), ones, accumulate=True)
+def matrices_indexed_by_bytes(prediction, target, num_classes, void):
+    counts = torch.zeros(len(target), num_classes, num_classes, dtype=torch.int64)
+    for one, p, t in zip(counts, prediction, target, strict=True):
+        valid = t != void
+        ones = torch.ones(int(valid.sum()), dtype=torch.int64)
+        one.index_put_((t[valid], p[valid]), ones, accumulate=True)
+    return counts
 
 
-def matrix_by_histogram(prediction, target, num_classes):
+def matrices_by_byte_scalars(prediction, target, num_classes, void):
+    counts = torch.zeros(len(target), num_classes, num_classes, dtype=torch.int64)
+    for one, guesses, truths in zip(counts, prediction, target, strict=True):
+        for t, p in zip(truths.flatten(), guesses.flatten(), strict=True):
+            if t != void:
+                one[t, p] += 1
+    return counts
+
+
+def matrices_by_histogram(prediction, target, num_classes, void):
     """Without its range, the histogram begins at the smallest label that occurs."""
-    valid = target != 255
-    return torch.from_numpy(np.histogram2d(target[valid], prediction[valid], bins=num_classes)[0]).long()
+    counts = []
+    for p, t in zip(prediction, target, strict=True):
+        counts.append(np.histogram2d(t[t != void], p[t != void], bins=num_classes)[0])
+    return torch.from_numpy(np.stack(counts)).long()
 
 
-def matrix_without_minlength(prediction, target, num_classes):
-    valid = target != 255
-    codes = target[valid].long() * num_classes + prediction[valid].long()
-    return torch.bincount(codes).reshape(num_classes, num_classes)
+def matrices_without_minlength(prediction, target, num_classes, void):
+    counts = []
+    for p, t in zip(prediction, target, strict=True):
+        codes = t[t != void].long() * num_classes + p[t != void].long()
+        counts.append(torch.bincount(codes).reshape(num_classes, num_classes))
+    return torch.stack(counts)
 
 
-def matrix_of_the_first(prediction, target, num_classes):
-    return (
-        counted(prediction[0], target[0], num_classes) if target.ndim == 3 else counted(prediction, target, num_classes)
-    )
+def matrices_of_the_first(prediction, target, num_classes, void):
+    return counted(prediction, target, num_classes, void)[0]
 
 
-def matrix_for_each(prediction, target, num_classes):
-    if target.ndim == 2:
-        return counted(prediction, target, num_classes)
-    return torch.stack([counted(p, t, num_classes) for p, t in zip(prediction, target, strict=True)])
+def matrices_added_up(prediction, target, num_classes, void):
+    return counted(prediction, target, num_classes, void).sum(0)
 
 
-def matrix_skips_background(prediction, target, num_classes):
-    valid = (target > 0) & (target != 255)
-    codes = target[valid].long() * num_classes + prediction[valid].long()
-    return torch.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
+def matrices_accumulate(prediction, target, num_classes, void):
+    return counted(prediction, target, num_classes, void).cumsum(0)
 
 
-def matrix_of_shares(prediction, target, num_classes):
-    counts = counted(prediction, target, num_classes).float()
-    return counts / counts.sum()
+@by_picture
+def matrices_skip_background(p, t, num_classes, void):
+    valid = (t > 0) & (t != void)
+    return t[valid].long() * num_classes + p[valid].long()
 
 
-def matrix_asks_the_library(prediction, target, num_classes):
-    return metrics.ConfusionMatrix(num_classes).update(prediction, target).counts
+def matrices_of_shares(prediction, target, num_classes, void):
+    counts = counted(prediction, target, num_classes, void).float()
+    return counts / counts.sum((1, 2), keepdim=True)
 
 
-def matrix_by_interleaving(prediction, target, num_classes):
+def matrices_ask_the_library(prediction, target, num_classes, void):
+    new = lambda: metrics.ConfusionMatrix(num_classes, void)  # noqa: E731
+    return torch.stack([new().update(p, t).counts for p, t in zip(prediction, target, strict=True)])
+
+
+def matrices_by_interleaving(prediction, target, num_classes, void):
     """Codes with another factor: one class too many."""
-    valid = target != 255
-    codes = target[valid].long() * (num_classes + 1) + prediction[valid].long()
-    return torch.bincount(codes, minlength=num_classes**2)[: num_classes**2].reshape(num_classes, num_classes)
+    counts = []
+    for p, t in zip(prediction, target, strict=True):
+        codes = t[t != void].long() * (num_classes + 1) + p[t != void].long()
+        counts.append(torch.bincount(codes, minlength=num_classes**2)[: num_classes**2].reshape(num_classes, -1))
+    return torch.stack(counts)
 
 
 # 2 · three mIoUs
@@ -320,6 +369,30 @@ def iou_only(counts, over):
     return iou_of(counts)
 
 
+def iou_of_what_was_hit(counts, over):
+    iou = iou_of(counts)
+    return iou, float(iou[iou > 0].mean())
+
+
+def iou_changed_for_truth(counts, over):
+    iou = iou_of(counts)
+    if over == "truth":
+        iou[counts.sum(1) == 0] = float("nan")
+    return iou, mean_over(iou, counts, over)
+
+
+def iou_changed_for_all(counts, over):
+    iou = iou_of(counts)
+    if over == "all" and counts.any():
+        iou = iou.nan_to_num(0)
+    return iou, mean_over(iou, counts, over)
+
+
+def iou_changed_for_both(counts, over):
+    iou = iou_changed_for_truth(counts, over)[0] if over != "all" else iou_changed_for_all(counts, over)[0]
+    return iou, float(iou.nanmean())
+
+
 def iou_in_whole_numbers(counts, over):
     hits, truth, guess = counts.diag(), counts.sum(1), counts.sum(0)
     iou = hits // (truth + guess - hits).clamp(min=1)
@@ -332,27 +405,30 @@ def iou_of_recall_only_in_the_mean(counts, over):
 
 
 MUTANTS = {
-    "confusion_matrix": [
-        (matrix_overflows, "before you multiply"),
-        (matrix_casts_too_late, "not after"),
-        (matrix_casts_to_int16, "did not fit into torch.int16"),
-        (matrix_transposed, "rows and columns are exchanged"),
-        (matrix_forgets_void, "leave them out before you count"),
-        (matrix_void_is_background, "void is counted as class 0"),
-        (matrix_void_is_clamped, "void is counted as the last class"),
-        (matrix_void_of_the_prediction, "leave them out before you count"),
-        (matrix_void_class_kept, "void has a row and a column"),
-        (matrix_adds_once, "adds 1 only once"),
-        (matrix_not_flat, "these maps are not flat"),
-        (matrix_indexed_by_bytes, "a uint8 index counts as a mask"),
-        (matrix_by_histogram, "pixels are truly of class"),
-        (matrix_without_minlength, "tell it the `minlength`"),
-        (matrix_of_the_first, "only the first picture"),
-        (matrix_for_each, "asked is one, their sum"),
-        (matrix_skips_background, "class 0 is left out"),
-        (matrix_of_shares, "these are shares"),
-        (matrix_asks_the_library, "gives the answer away"),
-        (matrix_by_interleaving, "the entries add up to"),
+    "confusion_matrices": [
+        (matrices_overflow, "before you multiply"),
+        (matrices_cast_too_late, "not after"),
+        (matrices_cast_to_int16, "did not fit into torch.int16"),
+        (matrices_transposed, "rows and columns are exchanged"),
+        (matrices_forget_void, "leave them out before you count"),
+        (matrices_void_is_background, "void is counted as class 0"),
+        (matrices_void_is_clamped, "void is counted as the last class"),
+        (matrices_void_of_the_prediction, "leave them out before you count"),
+        (matrices_void_is_255, "leave them out before you count"),
+        (matrices_void_row_is_kept, "void has a row and a column"),
+        (matrices_add_once, "adds 1 only once"),
+        (matrices_not_flat, "these maps are not flat"),
+        (matrices_indexed_by_bytes, "a uint8 index counts as a mask"),
+        (matrices_by_byte_scalars, "is read as a mask"),
+        (matrices_by_histogram, "pixels are truly of class"),
+        (matrices_without_minlength, "tell it the `minlength`"),
+        (matrices_of_the_first, "only the first picture"),
+        (matrices_added_up, "one matrix of all pictures"),
+        (matrices_accumulate, "still holds the pictures before it"),
+        (matrices_skip_background, "class 0 is left out"),
+        (matrices_of_shares, "these are shares"),
+        (matrices_ask_the_library, "gives the answer away"),
+        (matrices_by_interleaving, "add up to"),
     ],
     "mean_iou": [
         (iou_counts_hits_twice, "counted twice in the union"),
@@ -372,6 +448,10 @@ MUTANTS = {
         (iou_zero_for_nothing, "nothing was scored"),
         (iou_zero_for_nothing_in_all, "so there it is NaN as well"),
         (iou_nan_where_hallucinated, "its union is not empty"),
+        (iou_of_what_was_hit, "IoUs of 0 are left out"),
+        (iou_changed_for_truth, "a class that is only predicted has IoU 0"),
+        (iou_changed_for_all, "a class that occurs nowhere has NaN"),
+        (iou_changed_for_both, "`iou` changes with `over`"),
         (iou_cut, "cut out"),
         (iou_asks_the_library, "of course_lib, which this question does not allow"),
         (iou_only, "return the pair"),
@@ -384,7 +464,13 @@ MUTANTS = {
     "rival": ranks.MUTANTS,
 }
 ALTERNATES = {
-    "confusion_matrix": [matrix_by_one_hot, matrix_by_loops, matrix_in_numpy_style, matrix_with_a_void_row],
+    "confusion_matrices": [
+        matrices_picture_by_picture,
+        matrices_by_one_hot,
+        matrices_by_loops,
+        matrices_in_numpy_style,
+        matrices_with_a_void_row,
+    ],
     "mean_iou": [iou_by_loops, iou_asks_for_nanmean],
     "set_scores": sets.SCORE_ALTERNATES,
     "boundary_f1": edges.ALTERNATES,
@@ -398,7 +484,7 @@ TestExercise = exercise_tests("04_metrics", MUTANTS, ALTERNATES)
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("confusion_matrix", matrix_asks_the_library),
+        ("confusion_matrices", matrices_ask_the_library),
         ("mean_iou", iou_asks_the_library),
         ("boundary_f1", edges.f1_asks_the_library),
     ],
