@@ -360,7 +360,7 @@ print(f"a calibrated 0.33, exaggerated 55 times: {odds / (1 + odds):.2f}")
 # So a comparison of losses at 0.5 compares two things at once: what the network learned, and where 0.5 happens to lie. We separate them.
 #
 # ## 8 · The loss, or the threshold?
-# A small U-Net (8 channels at full size) learns from 300 scans for 160 steps. The arms differ in the loss alone: same weights at the start, same batches, same learning rate. Each is judged on 200 other scans, twice: at 0.5, and at the threshold with the best IoU on 100 **validation** scans, which are neither trained nor judged on. (Choosing it on the judged scans would flatter every arm.)
+# A small U-Net (8 channels at full size) learns from 300 scans for 160 steps. The arms differ in the loss alone: same weights at the start, same batches, same learning rate. (Dice and Tversky are the means over both classes.) Each is judged on 200 other scans, twice: at 0.5, and at the threshold with the best IoU on 100 **validation** scans, which are neither trained nor judged on. (Choosing it on the judged scans would flatter every arm.)
 #
 # Now your prediction of section 1: plain cross-entropy against lesion weighing 55 times.
 

@@ -129,9 +129,6 @@ MATRIX_MISTAKES = {
     "the matrix of a picture still holds the pictures before it: begin each with zeros": (
         lambda **case: _matrix(**case).cumsum(0)
     ),
-    "void is not always 255: leave out the pixels whose target is `void`": (
-        lambda prediction, target, num_classes, void: _matrix(prediction, target, num_classes, VOID)
-    ),
     f"{OVERFLOW}; turn the maps into int64 before you multiply": _each(_in_their_dtypes),
     f"{OVERFLOW}; turn the map into int64 before you multiply, not after": _each(_product_in_its_dtype),
     f"{OVERFLOW}, and void lands among the classes; turn the maps into int64 first": _each(_void_row_in_their_dtypes),
@@ -168,7 +165,8 @@ def _matrix_words(failed) -> str:
         if length and int(length[1]) < len(given["target"]) * given["num_classes"] ** 2:
             return f"{failed.why} (`bincount` ends at the largest code that occurs: tell it the `minlength`)"
         if (given["target"] == given["void"]).any():
-            return f"{failed.why} (this target has void pixels, {given['void']}: leave them out before you count)"
+            also = "; void is not always 255" if given["void"] != VOID else ""
+            return f"{failed.why} (this target has void pixels, {given['void']}: leave them out before you count{also})"
         return failed.why
     is_matrix = isinstance(got, Tensor) and got.shape == want.shape and not got.is_floating_point()
     if is_matrix and (wrong := (got.sum((1, 2)) != want.sum((1, 2))).nonzero()).numel():

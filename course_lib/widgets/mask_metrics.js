@@ -108,8 +108,8 @@ export function measure(S, mask) {
   };
 }
 
-/** -1, 0 or 1 for each metric: has it fallen, stayed, risen? */
-export const changes = (now, before) => Object.keys(METRICS).map((name) => (Math.abs(now[name] - before[name]) < 1e-12 ? 0 : Math.sign(now[name] - before[name])));
+/** -1, 0 or 1 for each metric: has it fallen, stayed (to the three decimals that are shown), risen? */
+export const changes = (now, before) => Object.keys(METRICS).map((name) => (Math.abs(now[name] - before[name]) < 0.0005 ? 0 : Math.sign(now[name] - before[name])));
 
 /** [what the last step did, what an empty prediction would get, do the metrics disagree]; before: the metrics before it, or null. */
 export function verdict(S, now, before) {
@@ -120,7 +120,7 @@ export function verdict(S, now, before) {
   const list = (words) => (words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words[0]);
   const [up, down, still] = [1, -1, 0].map(names);
   const parts = [up.length && `raised ${list(up)}`, down.length && `lowered ${list(down)}`].filter(Boolean);
-  if (!parts.length) return ["The last step changed no metric.", empty, false];
+  if (!parts.length) return ["The last step changed nothing that three decimals show.", empty, false];
   const disagree = up.length > 0 && down.length > 0;
   const rest = still.length ? ` Unchanged: ${list(still)}.` : "";
   return [`${disagree ? "The metrics disagree: the" : "The"} last step ${parts.join(" and ")}.${rest}`, empty, disagree];

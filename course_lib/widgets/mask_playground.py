@@ -27,6 +27,7 @@ METRICS = {
 }
 PRESETS = ("stem", "large", "small")  # a disk with a stem, a large square, a small square of 4×4
 SIDES = 8, 96  # pixels along a side
+SAME = 0.0005  # less than this a metric has not changed: three decimals are shown
 
 
 class MaskPlayground(CourseWidget):
@@ -75,12 +76,12 @@ class MaskPlayground(CourseWidget):
         return self._measure(unpack(self.history[-1][1], self.size) > 0)
 
     def changes(self) -> dict[str, int]:
-        """What the last step did to each metric: -1 lowered, 0 nothing, 1 raised; {} if there was none."""
+        """What the last step did to each metric: -1 lowered, 0 nothing that three decimals show, 1 raised; {} if there was none."""
         if (before := self.before()) is None:
             return {}
         now = self.metrics()
         change = {name: now[name] - value for name, value in before.items()}
-        return {name: 0 if abs(value) < 1e-12 else int(np.sign(value)) for name, value in change.items()}
+        return {name: 0 if abs(value) < SAME else int(np.sign(value)) for name, value in change.items()}
 
     def verdict(self) -> tuple[str, str, bool]:
         """What the last step did, what an empty prediction would get, and whether the metrics disagree about the step."""
@@ -92,7 +93,7 @@ class MaskPlayground(CourseWidget):
         if not moved:
             return "Paint one stroke: this line says which metrics it raised and which it lowered.", base, False
         if not parts:
-            return "The last step changed no metric.", base, False
+            return "The last step changed nothing that three decimals show.", base, False
         start = "The metrics disagree: the" if up and down else "The"
         rest = f" Unchanged: {_list(still)}." if still else ""
         return f"{start} last step {' and '.join(parts)}.{rest}", base, bool(up and down)

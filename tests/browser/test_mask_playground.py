@@ -185,6 +185,13 @@ def test_one_stroke_and_two_opinions(bare_page):
     assert page.locator(".cw-root").get_attribute("data-disagree") == "true"
 
 
+def test_what_three_decimals_do_not_show_is_no_change(bare_page):
+    page = bare_page(mask_playground("large", size=96))
+    page.mouse.click(*point(page, 1, 1, 96))  # one pixel of 9216
+    assert arrows(page)[:3] == "sss"
+    assert "raised" not in said(page)
+
+
 def test_a_drag_is_one_stroke_without_gaps(bare_page):
     page = bare_page(mask_playground("small"))
     press(page, "clear")

@@ -294,6 +294,10 @@ def tversky_of_sums(logits, target, alpha, beta):
     return (1 - tp / below).item(), ((pull * t).sum() / pull.sum()).nan_to_num(0).item()
 
 
+def tversky_in_float32(logits, target, alpha, beta):
+    return tversky_of_sums(logits.float(), target, alpha, beta)
+
+
 def tversky_from_the_library(logits, target, alpha, beta):
     z = logits.double().requires_grad_()
     loss = losses.tversky_loss(z, target, alpha=alpha, beta=beta)
@@ -458,4 +462,4 @@ TVERSKY_MUTANTS = [
     (share_in_percent, "this is in percent"),
     (share_of_the_probabilities, "the gradient with respect to p"),
 ]
-TVERSKY_ALTERNATES = [tversky_by_formula, tversky_of_sums]
+TVERSKY_ALTERNATES = [tversky_by_formula, tversky_of_sums, tversky_in_float32]

@@ -119,8 +119,10 @@ def matrices_void_of_the_prediction(p, t, num_classes, void):
     return t[valid].long() * num_classes + p[valid].long()
 
 
-def matrices_void_is_255(prediction, target, num_classes, void):
-    return counted(prediction, target, num_classes, 255)
+@by_picture
+def matrices_void_is_255(p, t, num_classes, void):
+    valid = t != 255
+    return t[valid].long() * num_classes + p[valid].long()
 
 
 def matrices_void_row_is_kept(prediction, target, num_classes, void):
@@ -414,7 +416,7 @@ MUTANTS = {
         (matrices_void_is_background, "void is counted as class 0"),
         (matrices_void_is_clamped, "void is counted as the last class"),
         (matrices_void_of_the_prediction, "leave them out before you count"),
-        (matrices_void_is_255, "leave them out before you count"),
+        (matrices_void_is_255, "void is not always 255"),
         (matrices_void_row_is_kept, "void has a row and a column"),
         (matrices_add_once, "adds 1 only once"),
         (matrices_not_flat, "these maps are not flat"),

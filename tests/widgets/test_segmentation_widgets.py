@@ -42,6 +42,16 @@ def opinions(side):
     return found
 
 
+def test_what_three_decimals_do_not_show_is_no_change():
+    playground = mask_playground("large", size=96)
+    stroke = playground.mask()
+    stroke[0, 0] = True  # one pixel of 9216
+    playground.predict(stroke)
+    assert set(playground.changes().values()) == {0, -1}
+    assert playground.changes()["accuracy"] == 0
+    assert "The metrics disagree" not in playground.verdict()[0]
+
+
 def test_a_stroke_divides_all_metrics_but_iou_and_dice():
     """The widget's question has an answer. One pixel is right or wrong for pixel accuracy, IoU and Dice alike; a stroke need not be."""
     pairs = set(itertools.combinations(METRICS, 2)) - {("iou", "dice")}
