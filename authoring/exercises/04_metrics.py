@@ -5,8 +5,8 @@
 # what failed, on which input, and often why. You can run it as often as you like; your best result counts.
 #
 # Your functions receive and return PyTorch tensors and plain numbers. Where a question does not say that you may use
-# `course_lib.metrics`, its use costs a property. Void is 255, unless a question says otherwise. Stuck? Each question has three hints, from a nudge
-# to almost the code. None of the questions needs another one's answer.
+# `course_lib.metrics`, its use costs a property. Void is 255, unless a question says otherwise. Stuck? Each question has
+# three hints, from a nudge to almost the code. None of the questions needs another one's answer.
 
 # %%
 import torch

@@ -2,6 +2,7 @@
 
 import _thread
 import contextlib
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -17,7 +18,8 @@ def deadline(seconds: float) -> Iterator[None]:
     """Interrupt what runs inside after `seconds` and raise Overtime, with the traceback of where it stood.
 
     The interrupt is Python's own (as by Ctrl-C), so it comes between two steps of Python code, never inside one call of a compiled
-    library; and it reaches the main thread alone: elsewhere there is no limit. A real Ctrl-C stays a KeyboardInterrupt.
+    library; and it reaches the main thread alone: elsewhere there is no limit. A real Ctrl-C stays a KeyboardInterrupt. Inside, interrupts
+    are heard even where the process ignores them, as one that a script started in the background does.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -33,6 +35,10 @@ def deadline(seconds: float) -> Iterator[None]:
                     _thread.interrupt_main()
             wait = AGAIN
 
+    handler = signal.getsignal(signal.SIGINT)
+    deaf = handler in (signal.SIG_IGN, signal.SIG_DFL)
+    if deaf:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
@@ -46,3 +52,6 @@ def deadline(seconds: float) -> Iterator[None]:
         if late.is_set():
             raise Overtime().with_traceback(interrupt.__traceback__) from None
         raise
+    finally:
+        if deaf:
+            signal.signal(signal.SIGINT, handler)

@@ -256,6 +256,13 @@ def _line(channels, factor, change):
     return _weight(channels, factor, lambda factor: change(_tent(factor)))
 
 
+def _whole_steps(line: Tensor) -> Tensor:
+    """1/f, 2/f, ... and down again."""
+    size = len(line)
+    rise = torch.arange(1, size + 1)
+    return torch.minimum(rise, rise.flip(0)) / ((size + 1) // 2)
+
+
 def _everywhere(channels, factor):
     return _weight(1, factor).expand(channels, channels, -1, -1).clone()
 
@@ -296,6 +303,9 @@ KERNEL_MISTAKES = {
     ),
     "the middle of k cells is (k - 1) / 2: cells count from 0; this tent stands at k / 2": _kernel_with(
         center=lambda f: (2 * f - f % 2) / 2
+    ),
+    "the taps rise in whole steps of 1 / f here: for an even factor the top lies between two cells, so they begin at half a step": (
+        functools.partial(_line, change=_whole_steps)
     ),
     "the tent falls off too fast: it reaches 0 at the distance f, not k / 2": _kernel_with(
         reach=lambda f: (2 * f - f % 2) / 2

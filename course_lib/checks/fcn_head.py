@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import torch
 import torch.nn.functional as F
@@ -97,6 +98,8 @@ def _shape_fault(head, channels: int, padding: int, layers) -> str | None:
             return f"{name} has stride {conv.stride[0]}: it slides over every window, so the stride is 1"
         if conv.bias is None:
             return f"{name} has no bias: a linear layer's bias is the convolution's, one number for each output channel"
+    if convs[0].padding == "same" and side != 2 * padding + 1:
+        return f'FC6 has padding="same" where padding={padding} was asked for'
     if _pads(convs[0]) != (padding, padding):
         return f"FC6 pads {_pads(convs[0])[0]} where padding={padding} was asked for"
     return None
@@ -156,7 +159,8 @@ def _reads(claim: str, student, rng, *cases: tuple[dict, tuple[int, int]]) -> Pr
             want = _features(head, channels, images, padding)
             before = layers[: layers.index(_convs(layers)[-1])]
             try:
-                with torch.no_grad():
+                with torch.no_grad(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
                     got = nn.Sequential(*before).double().eval()(images)
             except Exception as error:
                 why = fault or f"the network stops with {type(error).__name__}: {str(error)[:200]}"

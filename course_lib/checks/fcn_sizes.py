@@ -178,8 +178,12 @@ def _refused(claim: str, student, *cases: tuple[int, int, int]) -> Property:
         for height, width, padding in cases:
             case = {"height": height, "width": width, "padding": padding}
             sides = [_one_axis(length, padding)["pool5"] for length in (height, width)]
-            got = student(**case)
             facts = f"pool5 has {sides[0]} x {sides[1]} cells, FC6 needs 7 x 7"
+            try:
+                got = student(**case)
+            except Failed as failed:
+                end = "; return None instead of an error" if min(sides) < 7 else ""
+                raise Failed(failed.why + end, failed.given) from None
             if min(sides) < 7 and got is not None:
                 if max(sides) >= 7:
                     facts += ": one side that is too short is enough"
@@ -231,6 +235,7 @@ def _offsets(
     stamp=lambda factor: factor - 0.5,
     cells=lambda pixels, fine, coarse: pixels / fine,
     both=max,
+    go=lambda fine, coarse: fine,
     behind=0,
     end=lambda x, jump, stamp: stamp(jump) - x,
 ) -> tuple[int, ...]:
@@ -242,7 +247,7 @@ def _offsets(
         fine = max(fine, 1)
         x -= stamp(jump / fine) * fine
         crops.append(cells(x - y, fine, jump))
-        x, jump = both(x, y), fine
+        x, jump = both(x, y), go(fine, jump)
     return tuple(round(crop) for crop in [*crops, end(x, jump, stamp)])
 
 
@@ -312,6 +317,12 @@ CROP_MISTAKES = {
         both=lambda x, y: x
     ),
     "the sum begins with the later of the two first cells; this goes on with the skip's": _crops(both=lambda x, y: y),
+    "behind a sum the cells are as far apart as the skip's: this goes on with the coarse distance": _crops(
+        go=lambda fine, coarse: coarse
+    ),
+    "the last stamp too has 2f cells, so its middle lies f - 0.5 behind its first; the last crop takes (f - 1) / 2": _crops(
+        end=lambda x, jump, stamp: (jump - 1) / 2 - x
+    ),
     "a skip of n comes behind the first n layers; this is one layer too few": _crops(behind=1),
     "the last crop lacks its stamp: upsampling by f moves the first row f - 0.5 to the front": _crops(
         end=lambda x, jump, stamp: -x
@@ -368,20 +379,20 @@ def crop_offsets_properties(student, rng):
         kernel = int(rng.choice([3, 5, 7]))
         return kernel, 1, kernel // 2 if padding is None else padding
 
-    pool = (2, 2, 0)
-    deep = [conv(20), conv(), pool, conv(), pool, conv(), conv(), pool, conv(0)]
-    wide = [conv(40), (4, 4, 0), conv(), pool, conv(), pool, conv(1), conv(0)]
+    pool, last = (2, 2, 0), (3, 1, 0)
+    deep = [conv(20), conv(), pool, conv(), pool, conv(), conv(), pool, last]
+    wide = [conv(64), (4, 4, 0), conv(), pool, conv(), pool, conv(1), last]
     tight = [conv(), pool, conv(), pool, conv(), pool, conv()]
     yield claim(
         "without skips: where does the picture begin in the upsampled map?",
         ([pool],),
         ([conv(), (4, 4, 0), pool],),
         (_vgg(100),),
-        ([conv(12), pool, conv(2), pool, conv(0)],),
+        ([conv(12), pool, conv(2), pool, last],),
     )
     yield claim(
         "one skip: which of its cells lies under the first of the doubled map?",
-        ([(3, 1, 5), (4, 4, 0), pool, (5, 1, 0)], 2),
+        ([(3, 1, 20), (4, 4, 0), pool, (5, 1, 0)], 2),
         (wide, 5),
         (_vgg(100), POOL4),
         (deep, 5),
@@ -397,7 +408,8 @@ def crop_offsets_properties(student, rng):
         ([pool, pool], 1),
         ([(4, 4, 0), conv(), pool, conv()], 2),
         (_vgg(1, 7, 3), POOL4, POOL3),
+        (_vgg(87), POOL4),
         (tight, 4, 2),
         (tight, 2),
-        ([conv(), pool, conv(), pool, conv(), pool, conv(), pool, conv(0)], 6, 4),
+        ([conv(), pool, conv(), pool, conv(), pool, conv(), pool, conv()], 6, 4),
     )

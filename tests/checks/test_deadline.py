@@ -1,3 +1,4 @@
+import signal
 import threading
 import time
 
@@ -27,6 +28,16 @@ def test_an_endless_loop_is_stopped_where_it_stands():
     with pytest.raises(Overtime) as caught, deadline(0.05):
         endless()
     assert caught.traceback[-1].name == "endless"
+
+
+def test_a_process_that_ignores_interrupts_hears_this_one_and_ignores_them_afterwards():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(Overtime), deadline(0.05):
+            endless()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_bare_except_does_not_escape(monkeypatch):

@@ -140,6 +140,12 @@ def head_ignores_the_padding(head, channels, num_classes, padding):
     return build(head, channels, num_classes, 0)
 
 
+def head_says_same(head, channels, num_classes, padding):
+    network = build(head, channels, num_classes, padding)
+    network[0].padding = "same"
+    return network
+
+
 def head_pads_everywhere(head, channels, num_classes, padding):
     fc7 = conv_of(head[4], head[4].in_features, 1, padding)
     return build(head, channels, num_classes, padding, fc7=fc7)
@@ -249,6 +255,7 @@ MUTANTS = [
     (head_forgets_to_copy_the_bias, "FC7's bias is not the head's"),
     (head_always_same, "where padding=0 was asked for"),
     (head_ignores_the_padding, "FC6 pads 0 where padding=1"),
+    (head_says_same, 'padding="same" where padding=0'),
     (head_pads_everywhere, "only FC6 gets `padding`"),
     (head_in_strides, "slides over every window"),
     (head_large_fc7, "one cell for each window"),

@@ -213,7 +213,7 @@ SIZE_MUTANTS = [
     (sizes_refuse_one_too_many, "but the network can take this picture"),
     (sizes_are_lists, "return a dict, not"),
     (sizes_lack_one, "the dict has no 'behind'"),
-    (sizes_raise, "ValueError: too small"),
+    (sizes_raise, "return None instead of an error"),
 ]
 SIZE_ALTERNATES = [sizes_in_one_go, sizes_by_running]
 
@@ -375,6 +375,23 @@ def crops_last_negative(layers, skips):
     return (*sums, -last)
 
 
+def crops_small_last_stamp(layers, skips):
+    *sums, last = crops(layers, skips)
+    jump = first_cell(layers[: skips[-1]] if skips else layers)[1]
+    return (*sums, last - jump // 2)
+
+
+def crops_keep_the_coarse_jump(layers, skips):
+    x, jump = first_cell(layers)
+    found = []
+    for n in skips:
+        y, fine = first_cell(layers[:n])
+        x -= (jump / fine - 0.5) * fine
+        found.append(round((x - y) / fine))
+        x = max(x, y)
+    return (*found, round(jump - 0.5 - x))
+
+
 def crops_from_the_paper(layers, skips):
     return {0: (19,), 1: (5, 27)}.get(len(skips), (5, 9, 31))
 
@@ -430,6 +447,8 @@ CROP_MUTANTS = [
     (crops_last_is_a_stamp, "forgets where the map begins"),
     (crops_last_negative, "it is x, above 0"),
     (crops_from_the_paper, "FCN's own nets"),
+    (crops_small_last_stamp, "the last crop takes (f - 1) / 2"),
+    (crops_keep_the_coarse_jump, "this goes on with the coarse distance"),
     (crops_reversed, "the crop of the picture last"),
     (crops_only_sums, "the crop of the picture is missing"),
     (crops_only_last, "the sums come before it"),

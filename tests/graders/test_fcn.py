@@ -290,6 +290,11 @@ def weight_at_half_k(channels, factor):
     return diagonal(channels, tent_of(size, size / 2, factor))
 
 
+def weight_in_whole_steps(channels, factor):
+    rise = torch.linspace(0, 1, factor + 1)[1:]
+    return diagonal(channels, torch.cat([rise, rise.flip(0)[factor % 2 :]]))
+
+
 def weight_too_steep(channels, factor):
     size = 2 * factor - factor % 2
     return diagonal(channels, tent_of(size, (size - 1) / 2, size / 2))
@@ -388,6 +393,7 @@ MUTANTS = {
         (weight_beside_the_middle, "half a cell beside it"),
         (weight_on_a_cell, "this tent stands on a cell"),
         (weight_at_half_k, "this tent stands at k / 2"),
+        (weight_in_whole_steps, "begin at half a step"),
         (weight_too_steep, "falls off too fast"),
         (weight_too_flat, "not f + 1"),
         (weight_far_too_flat, "not k"),
