@@ -117,7 +117,7 @@ assert_close(F.conv2d(lay(a, b), lay(w_a, w_a)), F.conv2d(a + b, w_a), **near)
 print("weights:", lay(w_a, w_b).numel(), "concatenated,", w_a.numel(), "added")
 
 # %% [markdown] tags=["build"]
-# A convolution of a concatenation is the *sum* of two convolutions, one for each part. If both use the same weights, it is the convolution of the sum. So addition is the special case with tied weights; concatenation is more general and costs twice the weights. Addition destroys only what the layers before it did not arrange to survive, and they are trained with it. Section 9 measures whether it matters.
+# A convolution of a concatenation is the *sum* of two convolutions, one for each part. If both use the same weights, it is the convolution of the sum. So addition is the special case with tied weights; concatenation is more general and costs twice the weights. Addition destroys only what the layers before it did not arrange to survive, and they are trained with it. Section 8 measures whether it matters.
 #
 # ## 3 · The paper's network
 # Four such levels below one another, 64 channels at the top, twice as many on each level down, a 1×1 convolution at the end. No batch normalization; every convolution has a bias.
@@ -185,7 +185,7 @@ assert fit[0] == 188 and {n % 16 for n in fit} == {12} and {n % 16 for n in even
 assert padded.problem(513)[1:] == (0, 513, 512)
 
 # %% [markdown] tags=["break"]
-# 570 and 574 are even, but at the second level half of them less four is odd, and 2×2 pooling of an odd map drops a line. Sizes must be 12 mod 16, from 188 on. Without the uppermost skip, the finest features come at half resolution. With padding, sizes must be multiples of 16; 513 fails at the last level only, where 256 was doubled to 512.
+# 570 becomes 566, 283, 279, and 2×2 pooling of an odd map would drop a line; 574 becomes 281 there. Sizes must be 12 mod 16, from 188 on. Without the uppermost skip, the finest features come at half resolution. With padding, sizes must be multiples of 16; 513 fails at the uppermost level only, the last on the way up, where 256 was doubled to 512.
 #
 # ### The net that is called U-Net today
 # Most public code changed it: padding, batch normalization, often bilinear upsampling. **Predict** the parameters of these three. Which of them is "the U-Net"?
@@ -290,7 +290,7 @@ assert error[8] < 1e-5 and error[1] > 100 * error[8]
 # The second is not wrong, only another answer: the pooling grid lies differently, as it would in a picture moved by a few pixels. With the paper's 388, which is 4 mod 16, neighboring tiles differ in this way.
 #
 # ## 5 · Few pictures, bent
-# The paper had 30 training pictures for one task, 35 and 20 partly labeled ones for two others. It says what made them enough: new pictures made of old ones, above all by **elastic deformation**. Draw random displacements on a coarse grid of 3×3 points, standard deviation 10 pixels; interpolate them to every pixel; read picture and truth there.
+# The paper had 30 training pictures for one task, 35 and 20 partly labeled ones for two others. It says what made them enough: new pictures made of old ones, above all by **elastic deformation**. Draw random displacements on a coarse grid of 3×3 points, standard deviation 10 pixels; interpolate them to every pixel; read picture and truth there. (On our 96 pixels: 4×4 points, 3 pixels.)
 #
 # **Predict.** The picture is read bilinearly, between the pixels. May the map of object numbers be read so, too?
 
@@ -440,7 +440,7 @@ assert guess.shape == noise.shape
 #
 # Arms: *concat*; *add*; *none*, a decoder that sees only what comes from below. The last two have half the inputs, so they are 9 channels wide; they cost 2 % more multiply-adds.
 #
-# The next cell trains *concat*, and *equal* for the next section. Then it mutes one skip of the trained net at a time: the decoder gets zeros instead.
+# The next cell trains *concat*, which section 9 calls *gaps* after its weights, and *equal*, the same net without border weights. Then it mutes one skip of the trained *concat* at a time: the decoder gets zeros instead.
 #
 # *Boundary F1* is lesson 04's, of the foreground, within 1 pixel. **Predict.** Without which skip, that at 24, 48 or 96 pixels, does it fall most? And does a net *trained* without skips fall to the object F1 of the closed lines in section 1?
 
@@ -460,6 +460,8 @@ boundary = {side: scores["boundary"] for side, scores in muted.items()}
 assert boundary[96] + 0.1 < min(boundary[None], boundary[48], boundary[24])
 
 # %%
+concat, none = (evidence.mean_sd("08_unet_skips", a, "f1") for a in ("concat", "none"))
+assert concat[0] > none[0] + 0.05
 columns |= {"merged": "merged"}
 evidence.table("08_unet_skips", columns)
 
@@ -471,7 +473,7 @@ evidence.table("08_unet_skips", columns)
 # - **Gates and deep supervision** show no gain: 0.890 and 0.900, within the spreads of the plain net's 0.928. Coarse levels have no gaps to learn, so the last row has equal weights; its partner is *equal, validated threshold* below: 0.822 to 0.765, again within the spreads. Three seeds and 100 steps cannot exclude a small gain.
 #
 # ## 9 · What keeps the nuclei apart?
-# Now the weights. *equal* is the same network, trained without border weights. Three ways to read its answer: threshold 0.5; the threshold chosen on validation; a threshold, then a **watershed**: every pixel's distance to the background is a hilly map, one hill for each round nucleus, and objects are cut apart at the passes (lesson 90 builds it).
+# Now the weights. *gaps* is the network of section 8, *equal* the same trained without border weights. Three ways to read its answer: threshold 0.5; the threshold chosen on validation; a threshold, then a **watershed**: every pixel's distance to the background is a hilly map, one hill for each round nucleus, and objects are cut apart at the passes (lesson 90 builds it).
 #
 # **Predict.** Which of the two networks has the higher foreground IoU at 0.5? Which reading brings *equal* closest to *gaps*?
 
@@ -517,7 +519,7 @@ evidence.table("08_unet_separation", columns)
 # ## 10 · Four pictures
 # Section 5's question: what does bending add? Each arm has four training pictures, border weights, 100 steps. The threshold is still chosen on 30 validation pictures, a luxury; so the second column is at 0.5.
 #
-# **Predict.** Order them: none, flips, elastic, rotation and scale, all three.
+# **Predict.** Order them: none; flips; elastic; rotation and scale; rotation, scale and elastic.
 
 # %%
 name = "08_unet_augmentation"
@@ -536,7 +538,7 @@ evidence.table(name, few)
 # ## 11 · The real thing
 # The paper's first task: **ISBI 2012** [@ISBI2012], 30 sections of one block of fly brain in an electron microscope, 512×512 pixels, 50 nm apart; find the membranes. Neighboring sections show the same cells. If you split the sections at random, what does the test measure?
 #
-# Five sections are judged. Split *neighbors* learns from the sections in between, as a random split does; *held-out block* from sections at least eight away. Before any network: *copy* the labels of the nearest learned section, without looking at the picture.
+# Five sections are judged. Split *neighbors* learns from the sections in between, as a random split does; *held-out block* from sections at least eight away. Both learn from six sections and choose the threshold on two more. Before any network: *copy* the labels of the nearest learned section, without looking at the picture.
 #
 # **Predict.** What object F1 of the cells does copying get in either split?
 
@@ -562,7 +564,7 @@ shown = {"f1": "object F1", "membrane": "membrane IoU", "cell": "cell IoU"}
 evidence.table("08_isbi", shown | {"accuracy": "accuracy"})
 
 # %% [markdown]
-# Copying gets 0.283 from neighbors, 0.022 from far away: the leak is in the data. (Accuracy hides it: 0.713 is less than saying *cell* everywhere, 0.782. Most pixels are cell, so look at membranes and objects.) The small U-Net does not show that it used it: 0.807 and 0.774 in object F1, within the spread of the seeds, and 0.565 and 0.567 in membrane IoU. With 120 steps it can hardly remember sections. A large net trained for hours can, and a random split would not tell you. So split by block, by patient, by film; do not wait until it shows.
+# Copying gets 0.283 from neighbors, 0.022 from far away: the leak is in the data. (Accuracy hides it: 0.713 is less than saying *cell* everywhere, 0.782. Most pixels are cell, so look at membranes and objects.) The small U-Net does not show that it used it: 0.807 and 0.774 in object F1, within the spread of the seeds, and 0.565 and 0.567 in membrane IoU. With 120 steps it can hardly remember sections. A large net trained for hours may, and a random split would not tell you. So split by block, by patient, by film; do not wait until it shows.
 #
 # Published numbers of the paper, all without pretrained features:
 

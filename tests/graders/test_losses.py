@@ -10,7 +10,9 @@ from harness import exercise_tests
 from course_lib.checks import judge
 from course_lib.checks.session import questions_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # one mutant reads it
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor that is not a leaf"
+)  # one mutant reads it
 
 MUTANTS = {
     "class_weights": weights.MUTANTS,
