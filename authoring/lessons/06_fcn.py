@@ -25,7 +25,7 @@ torch.manual_seed(0);
 
 # %% [markdown]
 # ## 1 · Nine answers
-# VGG-16 (lesson 03) is a classifier. Five poolings halve its map, so of 96×96 pixels 3×3 cells are left. Two networks begin in the next cell, both on a VGG-16 an eighth as wide as the original, both **fully convolutional networks**, or FCNs [@FCN]. **FCN-32s** answers from the nine cells at stride 32 and enlarges the answer 32 times. **FCN-8s** asks two earlier, finer maps, too.
+# VGG-16 (lesson 03) is a classifier. Five poolings halve its map, so of 96×96 pixels 3×3 cells are left. The map behind the last one is called **pool5**; behind the fourth lies pool4, at stride 16, behind the third pool3, at stride 8. Two networks begin in the next cell, both on a VGG-16 an eighth as wide as the original, both **fully convolutional networks**, or FCNs [@FCN]. **FCN-32s** answers from the nine cells at stride 32 and enlarges the answer 32 times. **FCN-8s** asks pool4 and pool3, too.
 #
 # They learn from 320 street scenes for 150 steps each. That takes about half a minute; read on meanwhile.
 
@@ -52,12 +52,12 @@ plots.show(
 assert right[1] > right[0] + 0.1
 
 # %% [markdown] tags=["build"]
-# Broad bands, and no persons. This lesson builds both networks from a classifier: first the answer at every cell, then its place in the picture, then the finer maps.
+# FCN-32s finds the sky and a band of buildings, but no roofs, persons or vehicles, and it mixes up grass, road and water. Its edges are straight or broadly curved. FCN-8s adds the skyline and the larger vehicles; persons it has hardly any. This lesson builds both networks from a classifier: first the answer at every cell, then its place in the picture, then the finer maps.
 #
 # ## 2 · A fully connected layer is a convolution
 # Behind its last pooling VGG-16 has three **fully connected** layers, FC6, FC7 and FC8. Each is an `nn.Linear` that reads *all* numbers of its input. FC6 reads a map of 512 channels and 7×7 cells, laid out as one row of 25,088 numbers. This row is why the classifier takes one size of picture only.
 #
-# Now small. A linear layer with the weights 1 2 3 4 reads a map of 2×2 cells. The map 1 0 / 0 1 gives 1·1 + 4·1 = 5. Read the same four weights as a 2×2 *kernel*, and it slides. **Predict** its four answers on a 3×3 map with ones on the diagonal.
+# Lesson 01 slid a small classifier this way. Now a smaller one still, by hand. A linear layer with the weights 1 2 3 4 reads a map of 2×2 cells. The map 1 0 / 0 1 gives 1·1 + 4·1 = 5. Read the same four weights as a 2×2 *kernel*, and it slides. **Predict** its four answers on a 3×3 map with ones on the diagonal.
 
 # %%
 linear = nn.Linear(4, 1, bias=False)
@@ -98,9 +98,9 @@ print({f"FC6 as {k}×{k}": f"{n:,} parameters" for k, n in count.items()})
 assert count == {7: 102_764_544, 1: 2_101_248}
 
 # %% [markdown]
-# 49 times fewer (the biases aside). A "1×1 FC6" is another, much smaller layer, and it cannot take the weights that FC6 learned on ImageNet. Those weights were the point: an FCN keeps *everything* a classifier has learned.
+# 49 times fewer (the biases aside). A "1×1 FC6" is another, much smaller layer, and it cannot take the weights that FC6 learned on ImageNet, more than a million photographs with one class name each. Those weights were the point: an FCN takes over all that a classifier has learned, up to FC7. Training a classifier first, to begin from its weights, is called **pretraining**.
 #
-# Now the whole classifier. `models.VGG` is torchvision's VGG-16, with a width of your choice; the first assertion says so. Its three linear layers become three convolutions. **Predict.** On a picture of 256×320 pixels pool5, the map behind the last pooling, has 8×10 cells. How many answers do the three convolutions give?
+# Now the whole classifier. `models.VGG` is torchvision's VGG-16, with a width of your choice; the first assertion says so. Its three linear layers become three convolutions. **Predict.** On a picture of 256×320 pixels pool5 has 8×10 cells. How many answers do the three convolutions give?
 
 # %%
 vgg = models.VGG("vgg16", width=8, num_classes=10).double().eval()
@@ -134,10 +134,10 @@ print(f"crops {8 * crop / 1e9:.0f} G, one pass {together / 1e9:.0f} G multiply-a
 assert 8 * crop > 4 * together
 
 # %% [markdown] tags=["predict"]
-# One pass shares the convolutions of all windows. This is the first half of the idea: *efficient* answers at many places. They lie 32 pixels apart.
+# One pass shares the convolutions of all windows and takes about a fifth of the work. This is the first half of the idea: *efficient* answers at many places. They lie 32 pixels apart.
 #
 # ## 3 · Sizes
-# A linear layer of 21 outputs in the place of FC8, as a 1×1 convolution, gives one map per class: a **score map**. The authors call this layer `score_fr`. It has 21 outputs because PASCAL VOC has 20 classes and background.
+# A linear layer of 21 outputs in the place of FC8, as a 1×1 convolution, gives one map per class: a **score map**. The authors call this layer `score_fr`. It has 21 outputs because PASCAL VOC, the photographs on which FCN was judged, has 20 classes and background.
 #
 # You can read that a picture of 224×224 pixels gives a score map of 7×7 cells. **Predict** what it gives, without padding in FC6. And a picture of 192 pixels?
 
@@ -155,7 +155,7 @@ for n in (192, 224):
 assert cells(192, 1) - 6 == 0 and cells(224, 1) - 6 == 1
 
 # %% [markdown] tags=["build"]
-# One answer for 224 pixels, as in classification, and none for 192. The authors' remedy is crude: pad the *picture* with 100 zeros on each side, in the first convolution, and crop at the end. Then every size gets an answer. A transposed convolution with kernel 64 and stride 32 (lesson 02) enlarges the score map: (cells − 1) · 32 + 64. **Predict** the three numbers for 500 pixels.
+# One answer for 224 pixels, as in classification, and none for 192. The authors' remedy is crude: pad the *picture* with 100 zeros on each side, in the first convolution, and crop at the end. Then every size gets an answer. A transposed convolution with kernel 64 and stride 32 (lesson 02) enlarges the score map: (cells − 1) · 32 + 64. **Predict** three numbers for 500 pixels: the cells of pool5 (the authors' poolings round up), the cells of the score map, and the enlarged size.
 
 # %%
 net = models.FCN(21, "32s", width=1, head_width=1).eval()   # thin, the paper's layout
@@ -244,7 +244,7 @@ assert_close(sum(shares.values()), logits, atol=1e-4, rtol=1e-4)
 print("shares:", ", ".join(shares))
 
 # %% [markdown]
-# And the full networks. **Predict.** FCN-8s has two score layers and two upsampling layers more than FCN-32s. Which of the three networks has the *fewest* parameters?
+# And the full networks. **Predict.** FCN-8s has two score layers and two upsampling layers more than FCN-32s. Which of the three networks has the *fewest* parameters? (FCN-32s enlarges with one kernel of 64×64 per pair of classes, FCN-8s with two of 4×4 and one of 16×16.)
 
 # %%
 total = {}
@@ -258,9 +258,9 @@ assert list(total.values()) == [136_152_917, 134_815_994, 134_489_759]
 assert count[7] > 0.75 * total["32s"]
 
 # %% [markdown] tags=["see"]
-# FCN-8s. A kernel of 64×64 for each of 21·21 pairs of classes is larger than all that the skips add, and almost all of it is zero: each class is enlarged by itself. Three quarters of every network are FC6.
+# FCN-8s. 64·64 weights for each of 21·21 pairs of classes are more than all that the skips add. At the start almost all of them are zero: each class is enlarged by itself. Three quarters of every network are FC6.
 #
-# **Push it.** The three score maps of *our* FCN-8s on the picture of section 1; the slider adds them one after the other. (1) At "stride 32", score_fr alone: is that the answer of FCN-32s in section 1? What share of the pixels is right? (2) Choose *sky*, then *road*. Which map says roughly where, which says where it ends? (3) Choose *person*. How many pixels get that class from score_fr alone, how many from all three? Which map found the persons?
+# **Push it.** The three score maps of *our* FCN-8s on the picture of section 1; the slider adds them one after the other. A score is blue above zero, orange below. (1) At "stride 32", score_fr alone: is that the answer of FCN-32s in section 1? What share of the pixels is right? (2) Choose *sky*, then *road*. Which map says roughly where, which says where it ends? (3) Choose *person*. How many pixels get that class from score_fr alone, how many from all three? Which map found the persons?
 
 # %%
 with torch.no_grad():
@@ -275,7 +275,7 @@ for ladder.amount in (0, 2):                            # score_fr alone, then a
     print(*ladder.verdict())
 
 # %% [markdown]
-# (1) No: another answer, and a bad one. (2) For the sky score_fr is high in the upper third and far below zero elsewhere; the skyline comes with score_pool3. Of the road score_fr knows that it is not in the upper third; the stripe itself is in the two finer maps. (3) None. score_fr alone calls a large part of the picture *person*, which the finer maps then take back. (At the rim all sums fade: a transposed convolution finds zeros outside its map.)
+# (1) No: another answer, and a bad one. (2) For the sky score_fr is above zero in the upper third and far below elsewhere. (Its answer there is still another class, whose score is higher yet.) The skyline comes with score_pool3. Of the road score_fr knows that it is not in the upper third; the stripe itself is in the two finer maps. (3) None. score_fr alone calls a large part of the picture *person*, which the finer maps then take back. (At the rim all sums fade: a transposed convolution finds zeros outside its map.)
 #
 # Question (1) for all 100 pictures. **Predict:** how good is score_fr of FCN-8s alone, compared with FCN-32s, which has nothing else?
 
@@ -344,7 +344,7 @@ print(begun)
 assert begun["zeros"] == [0, 0] and begun["bilinear"][1] > begun["bilinear"][0] > 0
 
 # %% [markdown]
-# The gradient of a product needs the other factor. With bilinear upsampling the score layers learn first, and as soon as they are not zero, everything below. With two zeros in a row nothing learns, ever. Random kernels would learn, but begin with a checkerboard (lesson 02), where bilinear ones begin smooth.
+# The gradient of a product needs the other factor. With bilinear upsampling the score layers learn first: three kernels and three biases, the 6 tensors of the first step. As soon as they are not zero, everything else learns, too. With two zeros in a row nothing learns, ever. Random kernels would learn, but begin with a checkerboard (lesson 02), where bilinear ones begin smooth.
 #
 # **Make FC6 a 1×1 convolution.** It does not take the weights, and it sees one cell:
 
@@ -387,26 +387,26 @@ for name, m in list(live.items())[:2]:
     print(evidence.agrees("06_fcn_strides", arm, "miou", m["miou"]))
 
 # %% [markdown]
-# Thirty points, not three. And the outlines of FCN-32s are no better than those of another scene. Is it the skips? What else could explain it? The table has the arms that tell.
+# Thirty points, not three. And the outlines of FCN-32s are no better than those of another scene; its mIoU is a little better. Is it the skips? What else could explain it? The table has the arms that tell.
 
 # %%
 columns = {"miou": "mIoU", "boundary_f1": "boundary F1 (2 px)", "accuracy": "accuracy"}
 evidence.table("06_fcn_strides", {**columns, "things": "IoU of things"})
 
 # %% [markdown]
-# - **Why so much?** At 96 pixels a stride of 32 is a 3×3 grid. The rows *truth at stride ...* are no networks: the true labels, averaged over each cell and enlarged. They keep an mIoU of 0.294 on that grid, 0.485 at stride 16, 0.700 at stride 8. (No upper bounds: nine scores per cell, enlarged, can draw more than shares can.) In the paper's pictures of 500 pixels the grid has 16×16 cells. So our thirty points say nothing about the paper's three.
+# - **Why so much?** At 96 pixels a stride of 32 is a 3×3 grid. The rows *truth at stride ...* are no networks: the true labels, averaged over each cell and enlarged. They keep an mIoU of 0.294 on that grid, 0.485 at stride 16, 0.700 at stride 8. (No upper bounds: nine scores per cell, enlarged, can draw more than shares can.) In the paper's pictures of 500 pixels the grid has 16×16 cells. So our thirty points cannot be set beside the paper's three.
 # - **Not only finer cells.** *8s, skips at stride 32* has all layers of 8s, but the skips' scores are averaged down to stride 32 before they are added. It gets 0.326, against 0.217 for 32s: a shorter way for the gradient and a second and third opinion help, too. The rest of the gain, up to 0.519, needs the finer cells.
-# - **Is upsampling learned?** It trains in the rows without "fixed". 8s has 0.519 ± 0.033 with training and 0.510 ± 0.007 without: no difference that three seeds could show. The authors found the same, and fixed it.
-# - **Small things.** 32s has an IoU of 0.000 on things, with plain cross-entropy. You can read that this loss "ignores small regions". 8s with fixed upsampling has 0.212, with the same loss. Here the grid hid them first. FCN's authors tried to balance the classes and found it unnecessary, with about three quarters of all pixels background.
-# - **Larger pictures.** At 192 pixels the grid is 6×6, and its *truth* keeps 0.486. The last step, from 16s to 8s, shrinks from 0.416 → 0.519 to 0.514 → 0.596. It does not vanish; 192 is still far from 500.
-# - **Does 8s merely learn faster?** With four times the steps 32s has 0.375: less than 8s has after 150. So no.
-# - **What the table does not say.** All networks are tiny and from scratch. The next table gives each 400 steps of twice as many pictures, a wider VGG, trained upsampling, and the better of two learning rates. It is the course's own: every later network gets a row in it under the same protocol.
+# - **Is upsampling learned?** It trains in the rows without "fixed". 8s has 0.519 ± 0.033 with training and 0.510 ± 0.007 without, 32s 0.217 ± 0.005 and 0.208 ± 0.002: a point at most. The authors saw no significant difference, and fixed it.
+# - **Small things.** 32s has an IoU of 0.000 on things, with plain cross-entropy. You can read that this loss "ignores small regions". 8s with fixed upsampling has 0.212, with the same loss. So the loss alone is not to blame. On a 3×3 grid even the *truth* keeps 0.071 of them. FCN's authors tried to balance the classes and found it unnecessary, with about three quarters of all pixels background.
+# - **Larger pictures.** At 192 pixels the grid is 6×6, and the *truth* on it keeps 0.486 in the place of 0.294. If the grid were all, the gain should shrink a lot. From 32s to 8s it goes from 0.217 → 0.519 to 0.329 → 0.596: 30 points to 27, which three seeds can hardly tell apart. So the grid is *not* all. With 6×6 cells 32s gets far less than they could say, and less than 16s with as many, at 96 pixels: 0.416.
+# - **Does 8s merely learn faster?** In part. With four times the steps 32s has 0.375, half of the way to what 8s has after 150. Where it would end, the table does not say.
+# - **What else it does not say.** All networks are tiny and from scratch. All share one learning rate, which was chosen with 8s, on the very scenes that judge here; that favors 8s. The next table lets each network choose between two rates, on scenes that do not judge, and gives each 400 steps of twice the batch, 600 scenes, a wider VGG and trained upsampling. It is the course's own: every semantic network gets a row in it under the same protocol, and each picture is flipped at random. (SegNet is lesson 07's, the U-Net lesson 08's.)
 
 # %%
 evidence.table("06_models", columns)
 
 # %% [markdown]
-# The order stays: with more of everything 32s has 0.356, 16s 0.556, 8s 0.673. And 32s is above the *truth at stride 32* of the first table, 0.294: a network is not bound to shares. What this table cannot tell: which network is better on photographs, or with pretrained features.
+# The order stays, and so does the gap: with more of everything 32s has 0.356, 16s 0.556, 8s 0.673. So the learning rate alone does not explain it. And 32s is above the *truth at stride 32* of the first table, 0.294: a network is not bound to shares. The rows cost about the same work, not the same parameters. What this table cannot tell: which network is better on photographs, or with pretrained features.
 
 # %% [markdown] tags=["real"]
 # ## 8 · The real thing
@@ -416,7 +416,7 @@ evidence.table("06_models", columns)
 evidence.published("rcnn-voc11-test", "sds-voc11-test", "fcn8s-voc11-test")
 
 # %% [markdown]
-# SDS had 52.6, with *CNN* features. The step to 62.7 mixes at least three things: one network for all pixels, trained as a whole, in the place of one that classifies proposed regions; VGG-16 in the place of AlexNet; and more labeled pictures.
+# SDS had 52.6, with *CNN* features. The step to 62.7 mixes at least two things: one network for all pixels, trained as a whole, in the place of one that classifies proposed regions; and VGG-16 in the place of AlexNet, an older and weaker classifier.
 #
 # What did pretrained features give? All three rows begin with a classifier trained on ImageNet, so the table cannot tell. It would need a row that began from scratch, as ours do.
 #
@@ -431,7 +431,7 @@ evidence.published(
 )
 
 # %% [markdown]
-# Stride 8 is four times finer than stride 32, and in mIoU the last step is worth half a point: 65.0 to 65.5. mIoU hardly sees outlines (lesson 04). A boundary score might say more; none is published.
+# With this later training, 32s to 8s is about two points, and the last step half a point: 65.0 to 65.5. mIoU hardly sees outlines (lesson 04). A boundary score might say more; these rows have none. (*SBD* means extra labels for VOC's pictures; *reduced val* leaves out those that were trained on. The last row is on another split.)
 #
 # Public weights go into the class of this lesson, when you are online. The first line needs the file of the pytorch-fcn project, the second downloads torchvision's VGG-16:
 #
@@ -450,11 +450,11 @@ evidence.published(
 # - **"All fully connected layers become 1×1 convolutions."** Section 6: FC6 is 7×7; a 1×1 layer cannot take its weights. Nor are they "1D convolutions".
 # - **"224 pixels give a 7×7 score map."** Section 3: without padding 1×1, with the 100 pixels 8×8.
 # - **"FCN takes any size."** Section 3: without the padding, 192 pixels give nothing. There is always a smallest size, and a crop at the end.
-# - **"Addition forces encoder and decoder features into one space."** Section 5: 21 class scores are added, no features.
-# - **"FCN learns its upsampling."** Section 7: it starts bilinear, and fixing it costs nothing measurable; the released networks fix it.
-# - **"8s is much better than 32s."** Section 7: thirty points on a 3×3 grid. The published rows above: about two points on VOC.
-# - **"Cross-entropy ignores small regions."** Section 7: with the same loss, finer cells find them.
-# - **"FCN was the first network trained end to end for pixels."** The authors claim less: the first that is fully convolutional *and* begins from supervised pretraining. The next cell shows what "fully convolutional" buys: one network, any size.
+# - **"Addition forces features of different depth into one space."** Section 5: 21 class scores are added, no features.
+# - **"FCN learns its upsampling."** Section 7: it starts bilinear, and fixing it costs a point at most; the released networks fix it.
+# - **"8s is much better than 32s."** Section 7: here by thirty points, tiny and from scratch. The published rows above: about two points on VOC, with pretraining.
+# - **"Cross-entropy ignores small regions."** Section 7: with the same loss, finer cells find some of them.
+# - **"FCN was the first network trained end to end for pixels."** The authors claim less: the first that is fully convolutional *and* begins from supervised pretraining. The next cell shows what "fully convolutional" buys: one network, many sizes.
 
 # %%
 for size in ((40, 40), (96, 160), (131, 77)):
@@ -500,10 +500,10 @@ widgets.quiz(
             ],
         },
         {
-            "question": "Our 8s beats 32s by thirty points, the authors' by about two on VOC. Which explanation does section 7 support?",
+            "question": "Why does our 8s beat 32s by thirty points? Which statement does section 7 support?",
             "choices": [
-                {"text": "bilinear upsampling fails on small pictures", "correct": False, "why": "8s uses it, too, and fixed or trained makes no difference here."},
-                {"text": "on 96 pixels, stride 32 leaves nine cells for the whole street", "correct": True, "why": "The true shares of nine cells give an mIoU of 0.294, those of 144 cells 0.700. On 500 pixels the coarse grid has 256 cells."},
+                {"text": "bilinear upsampling fails on small pictures", "correct": False, "why": "8s uses it, too, and fixed or trained makes hardly a difference here."},
+                {"text": "finer cells give most of it, but the grid alone does not explain it", "correct": True, "why": "With the skips at stride 32 about a third of the gain remains; the rest needs finer cells. Yet with 6×6 cells in the place of 3×3 the gain hardly shrinks."},
                 {"text": "the skips only shorten the way of the gradient", "correct": False, "why": "The arm with the skips at stride 32 has that, too, and gains about a third as much."},
             ],
         },
@@ -516,7 +516,7 @@ widgets.quiz(
 # - Pad, enlarge, crop. The crop follows from where the first cell's field has its middle.
 # - A skip adds class scores of a finer map. The maps are trained to be added; alone they mean little.
 # - Upsampling starts bilinear and may stay so. Score layers may start at zero; both at zero never learn.
-# - What a finer stride gains depends on how large things are in cells. Here thirty points, on VOC about two.
+# - What a finer stride gains depends on the setting: here thirty points, on VOC about two. Finer cells give most of ours; a grid of 3×3, short training and the start from scratch are mixed in it.
 #
 # **Glossary:** **fully connected layer**, **fully convolutional network**, **score map**, **skip**
 #

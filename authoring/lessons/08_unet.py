@@ -48,7 +48,7 @@ plots.show(
 # %% [markdown] tags=["predict"]
 # Few pixels differ. Lesson 04's IoU of all nuclei together, the **foreground IoU**, hardly notices. A biologist who counts cells does.
 #
-# So count objects. A found object *hits* a true one if their IoU is above 0.5; then each has one partner at most. Hits, inventions and misses make an F1 as in lesson 04, now of objects: **object F1**, over a whole set. It does not see how good a hit is beyond 0.5.
+# So count objects. A found object *hits* a true one if their IoU is above 0.5. Objects of one map do not overlap, so each has one partner at most. Hits, inventions and misses make an F1 as in lesson 04, now of objects: **object F1**, over a whole set. It does not see how good a hit is beyond 0.5.
 #
 # **Predict** for the right picture, over 60 such pictures: the foreground IoU? The object F1?
 
@@ -188,7 +188,7 @@ assert padded.problem(513)[1:] == (0, 513, 512)
 # 570 becomes 566, 283, 279, and 2×2 pooling of an odd map would drop a line; 574 becomes 281 there. Sizes must be 12 mod 16, from 188 on. Without the uppermost skip, the finest features come at half resolution. With padding, sizes must be multiples of 16; 513 fails at the uppermost level only, the last on the way up, where 256 was doubled to 512.
 #
 # ### The net that is called U-Net today
-# Most public code changed it: padding, batch normalization, often bilinear upsampling. **Predict** the parameters of these three. Which of them is "the U-Net"?
+# Most public code changed it: padding, batch normalization, often bilinear upsampling. **Predict.** Three nets below, the first from 1 channel to 2 classes, the others from 3 to 19. Which has the fewest parameters, and why? Which of them is "the U-Net"?
 
 # %%
 with torch.device("meta"):
@@ -204,7 +204,7 @@ for (name, net), count in zip(nets.items(), counts, strict=True):
 assert counts == [31_030_658, 17_264_147, 31_038_803]
 
 # %% [markdown]
-# Only the first. The others are good networks with other numbers: say which one you mean. (The paper's loss was a weighted cross-entropy, section 6; a Dice loss was added by later work.)
+# The bilinear one: interpolation has no weights and cannot halve the channels, so its lowest level has 512 of them, not 1024. And only the first is the paper's. The others are good networks with other numbers: say which one you mean. (The paper's loss was a weighted cross-entropy, section 6; a Dice loss was added by later work.)
 #
 # ### Odd sizes
 # There are two repairs for 513. Many codes add a line of zeros to the upsampled map, *inside* the network. Or pad the *picture*, by mirroring, and crop the answer.
@@ -272,9 +272,9 @@ assert errors["margin 4"].max() < 1e-5 < 100 * errors["margin 3"].max()
 assert errors["overlap, averaged"].max() > 0.1 * largest
 
 # %% [markdown] tags=["build"]
-# Only the margin of 4. (The brighter, the more wrong; in the titles the largest error, as a share of the one side by side. The outer frame is left out: there the whole picture meets zeros, too.) Averaging mixes right answers with wrong ones, along more seams. A margin at least as wide as the radius throws all wrong answers away.
+# Only the margin of 4. (The brighter, the more wrong, drawn as a square root to show faint lines; the titles give the largest error, side by side = 1. The outer frame is left out: there the whole picture meets zeros, too.) Averaging mixes right answers with wrong ones, along more seams. A margin at least as wide as the radius throws all wrong answers away.
 #
-# This is the paper's **overlap-tile** strategy. Its network without padding needs no decision: what it cannot know, it does not answer. Around the picture the missing pixels are mirrored. One trap is left: pooling. Tiles must start where the poolings of the whole picture start, at multiples of 2 to the number of poolings; the option `multiple` does that.
+# This is the paper's **overlap-tile** strategy. Its network without padding needs no decision: what it cannot know, it does not answer. Around the picture the missing pixels are mirrored. One trap is left: pooling. Tiles must start where the poolings of the whole picture start, at multiples of 2 to the number of poolings; the option `multiple` does that. Now a small net with three poolings, so multiples of 8: first the whole picture with its mirrored margin, then tiles whose answers are 36 pixels wide, which 8 does not divide.
 
 # %%
 net = models.ValidUNet(width=4, depth=3).eval().requires_grad_(False)
@@ -287,10 +287,10 @@ print("largest difference by multiple:", error)          # three poolings: 8
 assert error[8] < 1e-5 and error[1] > 100 * error[8]
 
 # %% [markdown]
-# The second is not wrong, only another answer: the pooling grid lies differently, as it would in a picture moved by a few pixels. With the paper's 388, which is 4 mod 16, neighboring tiles differ in this way.
+# With `multiple=1` a tile starts every 36 pixels. That is not wrong, only another answer: the pooling grid lies differently, as it would in a picture moved by a few pixels. With the paper's 388, which is 4 mod 16, neighboring tiles differ in this way.
 #
 # ## 5 · Few pictures, bent
-# The paper had 30 training pictures for one task, 35 and 20 partly labeled ones for two others. It says what made them enough: new pictures made of old ones, above all by **elastic deformation**. Draw random displacements on a coarse grid of 3×3 points, standard deviation 10 pixels; interpolate them to every pixel; read picture and truth there. (On our 96 pixels: 4×4 points, 3 pixels.)
+# The paper had 30 training pictures for one task, 35 and 20 partly labeled ones for two others. It says what made them enough: new pictures made of old ones, above all by **elastic deformation**. Draw random displacements on a coarse grid of 3×3 points, standard deviation 10 pixels; interpolate them bicubically to every pixel; read picture and truth there. (On our 96 pixels: 4×4 points, 3 pixels.)
 #
 # **Predict.** The picture is read bilinearly, between the pixels. May the map of object numbers be read so, too?
 
@@ -355,7 +355,7 @@ assert fold[4] == 0 and fold[13] > 0.05
 #
 # $$w = w_c + w_0 \exp\left(-\frac{(d_1 + d_2)^2}{2\sigma^2}\right), \qquad w_0 = 10,\ \sigma \approx 5 \text{ pixels}$$
 #
-# $w_c$ balances the classes. The loss is a weighted cross-entropy: each pixel's cross-entropy times its weight, summed, divided by the sum of the weights. The second term are the **border weights**.
+# $w_c$ balances the classes. The loss is a weighted cross-entropy: each pixel's cross-entropy times its weight, summed; the course's `losses.cross_entropy` then divides by the sum of the weights. The second term are the **border weights**.
 #
 # **Predict.** Does it weigh *edges* of cells? Compute it (i) for a gap of 1 pixel, $d_1 = d_2 = 1$; (ii) in the middle of a gap of 9 pixels; (iii) beside a cell that is alone, $d_1 = 1$ and $d_2 = 40$.
 
@@ -422,12 +422,12 @@ outputs = deep(torch.rand(2, 3, 96, 96))                 # in training a list
 print([tuple(out.shape[-2:]) for out in outputs])
 truth = torch.randint(0, 2, (2, 96, 96))
 loss = losses.deep_supervision_loss(F.cross_entropy, outputs, truth, [1, 0.5, 0.25])
-smaller = (truth, truth[:, 1::2, 1::2], truth[:, 2::4, 2::4])
+smaller = (truth, truth[:, 1::2, 1::2], truth[:, 2::4, 2::4])   # nearest pixel
 each = [F.cross_entropy(*pair) for pair in zip(outputs, smaller, strict=True)]
 assert_close(loss, (each[0] + 0.5 * each[1] + 0.25 * each[2]) / 1.75)
 
 # %%
-noise, strength = torch.randn(1, 3, 96, 96), 0.3
+noise, strength = torch.randn(1, 3, 96, 96), 0.3         # share of the variance
 noisy = (1 - strength) ** 0.5 * image[None] + strength**0.5 * noise
 told = torch.full((1, 1, 96, 96), strength)              # a fourth channel: how strong
 guess = models.UNet(4, 3, width=8, depth=3)(torch.cat([noisy, told], dim=1))
@@ -440,7 +440,7 @@ assert guess.shape == noise.shape
 #
 # Arms: *concat*; *add*; *none*, a decoder that sees only what comes from below. The last two have half the inputs, so they are 9 channels wide; they cost 2 % more multiply-adds.
 #
-# The next cell trains *concat*, which section 9 calls *gaps* after its weights, and *equal*, the same net without border weights. Then it mutes one skip of the trained *concat* at a time: the decoder gets zeros instead.
+# The next cell trains *concat*, which section 9 calls *gaps* after its weights, and *equal*, the same net without border weights. Then it mutes one skip of the trained *concat* at a time: the decoder gets zeros instead. It reads all answers at 0.5; the table below uses the validated threshold.
 #
 # *Boundary F1* is lesson 04's, of the foreground, within 1 pixel. **Predict.** Without which skip, that at 24, 48 or 96 pixels, does it fall most? And does a net *trained* without skips fall to the object F1 of the closed lines in section 1?
 
@@ -454,6 +454,7 @@ for side in (None, 24, 48, 96):                          # pixels of the muted s
     muted[side] = unet_cells.measure(maps, test.ids, 0.5)
     found = {k: round(v, 3) for k, v in muted[side].items() if k in columns}
     print("muted:", side, found)
+assert muted[24]["f1"] + 0.05 < muted[None]["f1"]
 del net.fuse                                             # as it was
 print(evidence.agrees("08_unet_separation", "gaps, at 0.5", "f1", muted[None]["f1"]))
 boundary = {side: scores["boundary"] for side, scores in muted.items()}
@@ -466,14 +467,14 @@ columns |= {"merged": "merged"}
 evidence.table("08_unet_skips", columns)
 
 # %% [markdown]
-# The uppermost. Muting it costs most of the outlines; muting the lowest costs object F1, too. But a muted net is a *damaged* net: it tells what this one uses, not what another could learn without. For that, each arm was trained (*merged* is the share of nuclei that lie in one object with another):
+# The uppermost: without it, boundary F1 falls most by far. Muting the lowest costs much object F1, too. But a muted net is a *damaged* net: it tells what this one uses, not what another could learn without. For that, each arm was trained (*merged* is the share of nuclei that lie in one object with another):
 #
 # - **Skips matter**: object F1 0.845 without, 0.928 with; boundary F1 0.747 and 0.891, at a slightly lower cost. Yet *none* is far from section 1. All that it knows came through the lowest map, 12×12 cells: many channels can carry what one score cannot.
 # - **Concat and add** cannot be told apart: 0.928 and 0.929 (add has 14 % more parameters). Section 2 said why that is no miracle.
 # - **Gates and deep supervision** show no gain: 0.890 and 0.900, within the spreads of the plain net's 0.928. Coarse levels have no gaps to learn, so the last row has equal weights; its partner is *equal, validated threshold* below: 0.822 to 0.765, again within the spreads. Three seeds and 100 steps cannot exclude a small gain.
 #
 # ## 9 · What keeps the nuclei apart?
-# Now the weights. *gaps* is the network of section 8, *equal* the same trained without border weights. Three ways to read its answer: threshold 0.5; the threshold chosen on validation; a threshold, then a **watershed**: every pixel's distance to the background is a hilly map, one hill for each round nucleus, and objects are cut apart at the passes (lesson 90 builds it).
+# Now the weights. *gaps* is the network of section 8, *equal* the same trained without border weights. Three ways to read its answer: threshold 0.5; the threshold chosen on validation; a threshold, then a **watershed**: every pixel's distance to the background is a hilly map, one hill for each round nucleus, and objects are cut apart at the passes (lesson 90 builds it). Its numbers are chosen on validation, too.
 #
 # **Predict.** Which of the two networks has the higher foreground IoU at 0.5? Which reading brings *equal* closest to *gaps*?
 
@@ -506,15 +507,17 @@ arms = {arm["name"]: arm["runs"] for arm in evidence.load("08_unet_separation")[
 by_seed = lambda arm: [run["metrics"]["f1"] for run in arms[arm]]
 pairs = zip(by_seed("gaps, at 0.5"), by_seed("edges, at 0.5"), strict=True)
 assert all(gaps > edges for gaps, edges in pairs)
+after = [np.mean(by_seed(f"{kind}, watershed")) for kind in unet_cells.WEIGHTS]
+assert max(after) - min(after) < 0.03
 evidence.table("08_unet_separation", columns)
 
 # %% [markdown]
-# The first row is section 1's. Two more arms ask what else would explain it. They spend the same total weight elsewhere: *edges* on all background within two pixels of a nucleus, *background* on all background alike. Read the table slowly:
+# The first row is section 1's, in three draws. Two more arms ask what else would explain it. They spend the same total weight elsewhere: *edges* on all background within two pixels of a nucleus, *background* on all background alike. Read the table slowly:
 #
-# - **Foreground IoU hides it.** At 0.5, *equal* has 0.904, more than any other network, and merges 0.792 of the nuclei: object F1 0.373. *gaps* has 0.826, and 0.920.
+# - **Foreground IoU hides it.** At 0.5, *equal* has 0.904, more than any other network, and merges 0.792 of the nuclei: object F1 0.373. *gaps* has 0.826, and object F1 0.920. Boundary F1 hides it, too: 0.926 for *equal*, 0.920 for *gaps*.
 # - **A part is the threshold.** At 0.9, chosen on validation, *equal* rises to 0.765, and pays with thin nuclei, IoU 0.673.
-# - **A watershed does it, too**: 0.928, with the IoU of 0.896. It knows that nuclei are round. So border weights are not the only way: they move the separation *into* the network. Together they reach 0.954.
-# - **A part is not about gaps.** *edges*, which needs no objects, only a mask, reaches 0.866 at 0.5. Weight on all background, as class weights would give, 0.647. More background in the answer opens gaps. That *gaps* beats *edges* in each of the three draws says that knowing the gaps adds something; the spreads say that it is not much more sure than that.
+# - **A watershed does it, too**: 0.928, with the IoU of 0.896. It knows that nuclei are round. So border weights are not the only way: they move the separation *into* the network. After a watershed it hardly matters which pixels weighed more: 0.954 with *gaps*, 0.948 with *edges*, 0.933 with *background*.
+# - **A part is not about gaps.** *edges*, which needs no objects, only a mask, reaches 0.866 at 0.5. Weight on all background, as class weights would give, 0.647. More background in the answer opens gaps. At 0.5 *gaps* beats *edges* in each of the three draws, so knowing the gaps seems to add something. The spreads overlap; three draws say no more.
 #
 # ## 10 · Four pictures
 # Section 5's question: what does bending add? Each arm has four training pictures, border weights, 100 steps. The threshold is still chosen on 30 validation pictures, a luxury; so the second column is at 0.5.
@@ -523,22 +526,22 @@ evidence.table("08_unet_separation", columns)
 
 # %%
 name = "08_unet_augmentation"
-arms = [arm["name"] for arm in evidence.load(name)["arms"]]
-f1 = {arm: evidence.mean_sd(name, arm, "f1")[0] for arm in arms}
-assert min(f1["flips"], f1["elastic"]) > f1["none"] + 0.2
-assert f1["rotation and scale"] > f1["elastic"]
+arms = {arm["name"]: arm["runs"] for arm in evidence.load(name)["arms"]}
+f1 = {arm: np.array([run["metrics"]["f1"] for run in arms[arm]]) for arm in arms}
+assert min(f1["flips"].mean(), f1["elastic"].mean()) > f1["none"].mean() + 0.2
+assert (f1["rotation and scale"] > f1["elastic"]).all()     # in each draw
 few = {"f1": "object F1", "f1_half": "object F1 at 0.5", "foreground": "foreground IoU"}
 evidence.table(name, few)
 
 # %% [markdown] tags=["real"]
-# Any new view is worth far more than none: 0.509 becomes 0.809 by flips alone. Elastic gives 0.845, but rotation and scale 0.895, and bending on top of that adds nothing visible, 0.871. These nuclei are roundish, and a turned nucleus is a nucleus; tissue that bends in nature may say otherwise. "Elastic deformation rescues small data" holds against no augmentation. It was not shown to be better than ordinary geometry, here.
+# Any new view is worth far more than none: 0.509 becomes 0.809 by flips alone. Elastic gives 0.845, and the spreads of the two overlap. Rotation and scale give 0.895, more than elastic in each draw; bending on top of that adds nothing visible, 0.871. These nuclei are roundish, and a turned nucleus is a nucleus; tissue that bends in nature may say otherwise. "Elastic deformation rescues small data" holds against no augmentation. Here it was not better than ordinary geometry.
 #
-# What is due to the tiny scale, in all three tables: a net of 121,186 parameters, 100 steps, drawn pictures, three seeds. Longer training may close gaps between arms.
+# All three tables are of tiny scale: a net of 121,186 parameters, 100 steps, drawn pictures, three seeds. Longer training may close gaps between arms.
 #
 # ## 11 · The real thing
-# The paper's first task: **ISBI 2012** [@ISBI2012], 30 sections of one block of fly brain in an electron microscope, 512×512 pixels, 50 nm apart; find the membranes. Neighboring sections show the same cells. If you split the sections at random, what does the test measure?
+# The paper's first task: **ISBI 2012** [@ISBI2012], 30 sections of one block, the nerve cord of a fly larva, in an electron microscope, 512×512 pixels, 50 nm apart; find the membranes. Neighboring sections show the same cells. If you split the sections at random, what does the test measure?
 #
-# Five sections are judged. Split *neighbors* learns from the sections in between, as a random split does; *held-out block* from sections at least eight away. Both learn from six sections and choose the threshold on two more. Before any network: *copy* the labels of the nearest learned section, without looking at the picture.
+# Five sections are judged. Split *neighbors* learns from the sections in between, as a random split does; *held-out block* from sections at least eight away. Both learn from six sections and choose the threshold on two more. Objects are connected pieces of cell, of 64 pixels or more. Before any network: *copy* the labels of the nearest learned section, without looking at the picture.
 #
 # **Predict.** What object F1 of the cells does copying get in either split?
 
@@ -564,9 +567,9 @@ shown = {"f1": "object F1", "membrane": "membrane IoU", "cell": "cell IoU"}
 evidence.table("08_isbi", shown | {"accuracy": "accuracy"})
 
 # %% [markdown]
-# Copying gets 0.283 from neighbors, 0.022 from far away: the leak is in the data. (Accuracy hides it: 0.713 is less than saying *cell* everywhere, 0.782. Most pixels are cell, so look at membranes and objects.) The small U-Net does not show that it used it: 0.807 and 0.774 in object F1, within the spread of the seeds, and 0.565 and 0.567 in membrane IoU. With 120 steps it can hardly remember sections. A large net trained for hours may, and a random split would not tell you. So split by block, by patient, by film; do not wait until it shows.
+# Copying gets 0.283 from neighbors, 0.022 from far away: the leak is in the data. (Accuracy would not show it: the copied 0.713 is below 0.782 for saying *cell* everywhere. Most pixels are cell, so look at membranes and objects.) The small U-Net does not show that it used it: 0.807 and 0.774 in object F1, within the spread of the seeds, and 0.565 and 0.567 in membrane IoU. This is a weak test: three seeds, 120 steps, and each split has its own sections to learn from. A large net trained for hours may remember sections, and a random split would not tell you. So split by block, by patient, by film; do not wait until it shows.
 #
-# Published numbers of the paper, all without pretrained features:
+# The paper's published numbers, from a net trained from scratch, and the second best of the two cell challenges:
 
 # %%
 evidence.published(
@@ -578,7 +581,7 @@ evidence.published(
 )
 
 # %% [markdown] tags=["misconceptions"]
-# The first row is an error (less is better; it counts what splits and merges objects), on a leaderboard still open in 2015; the challenge itself was held in 2012. The other rows are IoU in the cell tracking challenge of 2015, in light microscopy. They are not comparable with ours: other data, other metric.
+# The first row is an error (less is better; it counts what splits and merges objects), on a leaderboard still open in 2015; the challenge itself was held in 2012. The other rows are IoU in the ISBI cell tracking challenge of 2015, on two sets from light microscopy. Do not compare them with ours: other data, other metrics.
 #
 # ## 12 · What people get wrong
 # - **"The U-Net has 17 million parameters."** Section 3: the paper's has 31,030,658, no batch normalization, and shrinks 572 to 388. Others are other nets.
@@ -643,7 +646,7 @@ widgets.quiz(
 # %% [markdown] tags=["summary"]
 # ## 14 · Summary
 # - U-Net gives each level of the decoder the encoder's whole map of that level, by concatenation. Addition is the case with tied weights.
-# - Without padding, every answer is made of real pixels; the price is a margin and sizes of 12 mod 16. With padding, any size works if the picture is mirrored.
+# - Without padding, the network invents no pixels; the price is a margin and sizes of 12 mod 16. With padding, any size works if the picture is mirrored.
 # - Tiles are exact with a margin as wide as the radius, started on the pooling grid.
 # - Bend pictures bilinearly, labels by the nearest pixel, and do not fold.
 # - Touching objects: judge by objects. Border weights, the threshold and a watershed all separate; IoU sees none of it.
