@@ -55,6 +55,12 @@ def test_live_values_must_lie_within_four_deviations_or_two_hundredths(results, 
             evidence.agrees("07_trial", arm, "miou", live)
 
 
+def test_an_arm_may_be_allowed_a_wider_floor(results):
+    assert evidence.agrees("07_trial", "steady", "miou", 0.679, floor=0.05)
+    with pytest.raises(AssertionError, match="more than 0.0500 away"):
+        evidence.agrees("07_trial", "steady", "miou", 0.64, floor=0.05)
+
+
 def test_a_table_reads_in_a_terminal_and_in_a_notebook(results):
     table = evidence.table("07_trial", {"miou": "mIoU"}, digits={"miou": 2})
     lines = repr(table).splitlines()

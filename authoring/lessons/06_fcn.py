@@ -384,10 +384,14 @@ assert live["8s"]["boundary_f1"] > live["32s"]["boundary_f1"] + 0.2
 assert live["32s"]["boundary_f1"] < outlines.mean() + 0.05
 for name, m in list(live.items())[:2]:
     arm = f"{name}, fixed upsampling, 96 px"
-    print(evidence.agrees("06_fcn_strides", arm, "miou", m["miou"]))
+    print(evidence.agrees("06_fcn_strides", arm, "miou", m["miou"], floor=0.08))
 
 # %% [markdown]
-# Thirty points, not three. And the outlines of FCN-32s are no better than those of another scene; its mIoU is a little better. Is it the skips? What else could explain it? The table has the arms that tell.
+# Some thirty points, not three. And the outlines of FCN-32s are hardly better than those of another scene; its mIoU is a little better.
+#
+# (Is your 32s farther from the committed one than the seeds are from each other? Those ran on one thread. Two threads add in another order, and a network stopped this early is near a switch: once it had five points more. So the cell allows eight.)
+#
+# Is it the skips? What else could explain it? The table has the arms that tell.
 
 # %%
 columns = {"miou": "mIoU", "boundary_f1": "boundary F1 (2 px)", "accuracy": "accuracy"}
