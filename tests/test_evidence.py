@@ -57,7 +57,7 @@ def test_live_values_must_lie_within_four_deviations_or_two_hundredths(results, 
 
 def test_an_arm_may_be_allowed_a_wider_floor(results):
     assert evidence.agrees("07_trial", "steady", "miou", 0.679, floor=0.05)
-    with pytest.raises(AssertionError, match="more than 0.0500 away"):
+    with pytest.raises(AssertionError, match=r"more than 0\.0500 away"):
         evidence.agrees("07_trial", "steady", "miou", 0.64, floor=0.05)
 
 
