@@ -27,6 +27,7 @@ from torch.utils.data import Subset
 from torchvision.transforms import v2
 
 from course_lib import datasets, evidence, profiles
+from course_lib.experiments.camvid_unet import InMemory
 from course_lib.experiments.street_unet import MostFrequent
 from course_lib.models import FCN, SegNet, UNet
 from course_lib.training import evaluate, fit
@@ -44,20 +45,6 @@ class Protocol(NamedTuple):
     test: object
     steps: int
     batch_size: int
-
-
-class Flipped:
-    """A data set read once and kept in memory; each picture is flipped left to right with probability 1/2."""
-
-    def __init__(self, dataset):
-        self.samples = [dataset[i] for i in range(len(dataset))]
-        self.flip = v2.RandomHorizontalFlip()
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int):
-        return self.flip(*self.samples[index])
 
 
 def models(num_classes: int) -> dict[str, Callable[[], nn.Module]]:
@@ -84,7 +71,9 @@ def street() -> Protocol:
     pick = profiles.current().pick
     size, count = pick(laptop=96, gpu=192), pick(laptop=600, gpu=1200)
     train, choice, test = (datasets.Scenes(n, size, seed=seed) for seed, n in enumerate((count, 100, 200)))
-    return Protocol(Flipped(train), choice, test, pick(laptop=400, gpu=3000, full=10000), 16)
+    return Protocol(
+        InMemory(train, v2.RandomHorizontalFlip()), choice, test, pick(laptop=400, gpu=3000, full=10000), 16
+    )
 
 
 def camvid(size: tuple[int, int] | None = None, epochs: int | None = None) -> Protocol:
@@ -102,7 +91,7 @@ def camvid(size: tuple[int, int] | None = None, epochs: int | None = None) -> Pr
     choice = Subset(train, range(first, len(train)))
     batch_size = pick(laptop=8, gpu=8)
     steps = (epochs or pick(laptop=2, gpu=160, full=600)) * len(train) // batch_size
-    return Protocol(Flipped(train), choice, test, steps, batch_size)
+    return Protocol(InMemory(train, v2.RandomHorizontalFlip()), choice, test, steps, batch_size)
 
 
 def classes_of(protocol: Protocol) -> tuple[str, ...]:

@@ -61,9 +61,12 @@ def evaluate(
         matrix = matrix or ConfusionMatrix(logits.shape[1])
         labels, truth = logits.argmax(1), targets["semantic"].to(logits.device)
         if interval:
-            each = [ConfusionMatrix(matrix.num_classes).update(p, t) for p, t in zip(labels, truth, strict=True)]
-            matrices += [one.counts for one in each]
-        matrix.update(labels, truth)
+            for one, true in zip(labels, truth, strict=True):
+                alone = ConfusionMatrix(matrix.num_classes).update(one, true)
+                matrices.append(alone.counts)
+                matrix.merge(alone)
+        else:
+            matrix.update(labels, truth)
         if boundary is not None:
             outlines = (outlines or BoundaryF1(matrix.num_classes, boundary)).update(labels, truth)
     classes = place.largest(matrix.num_classes if matrix else 0)
