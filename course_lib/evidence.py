@@ -91,14 +91,11 @@ def mean_sd(name: str, arm: str, metric: str) -> tuple[float, float]:
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def agrees(name: str, arm: str, metric: str, live: float, floor: float = 0.02) -> str:
-    """Compare a live value with the committed runs: within mean +- max(4 sd, floor). Returns the sentence; raises AssertionError if not.
-
-    floor: larger for an arm whose seeds agree by chance, because another thread count alone moves it farther.
-    """
+def agrees(name: str, arm: str, metric: str, live: float) -> str:
+    """Compare a live value with the committed runs: within mean +- max(4 sd, 0.02). Returns the sentence; raises AssertionError if not."""
     mean, sd = mean_sd(name, arm, metric)
-    margin = max(4 * sd, floor)
-    sentence = f"{arm}: {metric} is {live:.4f} here; committed {mean:.4f} ± {sd:.4f} over {_seeds(name)} seeds"
+    margin = max(4 * sd, 0.02)
+    sentence = f"{arm}: {metric} is {live:.4f} here; committed {mean:.4f} ± {sd:.4f} over {_seeds(name, arm)} seeds"
     if not abs(live - mean) <= margin:
         raise AssertionError(f"{sentence}, which is more than {margin:.4f} away")
     return sentence
@@ -143,5 +140,8 @@ def macs(model, *inputs) -> int:
     return counter.get_total_flops() // 2
 
 
-def _seeds(name: str) -> int:
-    return max(len(arm["runs"]) for arm in load(name)["arms"])
+def _seeds(name: str, arm: str | None = None) -> str:
+    """How many runs stand behind a mean: of one arm, or of all arms that depend on a seed ("3", or "3 to 8")."""
+    counts = [len(a["runs"]) for a in load(name)["arms"] if arm in (None, a["name"])]
+    counts = sorted(set(counts) - {1}) or [1]
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -25,12 +25,29 @@ torch.manual_seed(0);
 
 # %% [markdown]
 # ## 1 · Nine answers
-# VGG-16 (lesson 03) is a classifier. Five poolings halve its map, so of 96×96 pixels 3×3 cells are left. The map behind the last one is called **pool5**; behind the fourth lies pool4, at stride 16, behind the third pool3, at stride 8. Two networks begin in the next cell, both on a VGG-16 an eighth as wide as the original, both **fully convolutional networks**, or FCNs [@FCN]. **FCN-32s** answers from the nine cells at stride 32 and enlarges the answer 32 times. **FCN-8s** asks pool4 and pool3, too.
-#
-# They learn from 320 street scenes for 150 steps each. That takes about half a minute; read on meanwhile.
+# VGG-16 (lesson 03) is a classifier. Five poolings halve its map, so of 96×96 pixels 3×3 cells are left. The map behind the last one is called **pool5**; behind the fourth lies pool4, at stride 16, behind the third pool3, at stride 8. Here is a street scene, its classes, and the nine cells.
 
 # %%
 train, val = strides.scenes()
+image, target = val[5]
+truth = target["semantic"].as_subclass(torch.Tensor)
+classes = plots.overlay_rgb(image, truth, val.colors, 0.7, 384)
+fig = plots.side_by_side([image, classes], ["a scene", "its classes, and nine cells"])
+for third in (1, 2):
+    fig.axes[1].axhline(third * len(classes) / 3, color="black", lw=2)
+    fig.axes[1].axvline(third * len(classes) / 3, color="black", lw=2)
+cells = truth.view(3, 32, 3, 32).permute(0, 2, 1, 3).reshape(9, -1)
+mixed = sum(len(cell.unique()) > 1 for cell in cells)
+plots.show(
+    fig,
+    alt="A street scene; beside it its classes in colors, with two lines across and two "
+    f"down: nine cells, {mixed} of which hold more than one class.",
+)
+
+# %% [markdown]
+# Two networks begin in the next cell, both on a VGG-16 an eighth as wide as the original, both **fully convolutional networks**, or FCNs [@FCN]. **FCN-32s** answers from the nine cells at stride 32 and enlarges the answer 32 times. **FCN-8s** asks pool4 and pool3, too. They learn from 320 street scenes for 150 steps each. That takes about half a minute; read on meanwhile.
+
+# %%
 coarse = strides.train("32s, fixed upsampling", 0, train).eval()
 fine = strides.train("8s, fixed upsampling", 0, train).eval()
 
@@ -38,8 +55,6 @@ fine = strides.train("8s, fixed upsampling", 0, train).eval()
 # **Predict.** Nine answers, each a list of nine scores, one per class, enlarged to 96×96 pixels. What of a street scene can come out of that: sky and road? Roofs? Persons? Can the answer have an edge that is not a large, soft curve?
 
 # %%
-image, target = val[5]
-truth = target["semantic"].as_subclass(torch.Tensor)
 answers = [training.predict(net, image) for net in (coarse, fine)]
 maps = [plots.overlay_rgb(image, m, val.colors, 0.7, 300) for m in (truth, *answers)]
 right = [(answer == truth).float().mean() for answer in answers]

@@ -56,6 +56,10 @@ IN_MODULE = """async ([source, text]) => {
     const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     return JSON.stringify(await (async () => { BODY })());
 }"""
+LISTEN = """() => {
+    window.heard = [];
+    document.addEventListener("keydown", (event) => event.key === "Tab" || window.heard.push(event.key));
+}"""
 CONTRAST = """(more) => {
     const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
     const paint = (colors) => {
@@ -109,7 +113,8 @@ def weakest_text():
 def bare_page(browser):
     """bare_page(widget, ..., dark=False, width=900, motion="reduce", javascript=True) -> page with nothing but those widgets.
 
-    At the end of the test: no script error, no console message above info, no request left the page.
+    At the end of the test: no script error, no console message above info, no request left the page, and no key pressed in a
+    widget (but for Tab) reached the page, where JupyterLab would take it for a command.
     """
     contexts, trouble = [], []
 
@@ -132,10 +137,13 @@ def bare_page(browser):
         page.set_content(f'<!doctype html><html data-theme="{theme}"><meta charset="utf-8"><body>{body}</body></html>')
         if javascript:
             page.wait_for_function(f"() => document.querySelectorAll('[data-mounted]').length === {len(widgets)}")
+            page.evaluate(LISTEN)
         return page
 
     yield open_page
     for context in contexts:
+        for page in context.pages:
+            trouble += [f"the page heard the key {key}" for key in page.evaluate("() => window.heard ?? []")]
         context.close()
     assert trouble == []
 

@@ -229,11 +229,10 @@ def test_arrow_keys_move_the_cursor_and_speak(bare_page, sample):
 
 
 def test_keys_do_not_leak(bare_page, sample):
+    """`bare_page` listens."""
     page = bare_page(pixel_inspector(*sample))
-    page.evaluate("() => { window.heard = []; document.addEventListener('keydown', (e) => window.heard.push(e.key)); }")
     page.get_by_role("application").press("ArrowDown")
     page.get_by_role("radio", name="semantic").press("d")
-    assert page.evaluate("() => window.heard") == []
 
 
 def test_layers(bare_page, sample):

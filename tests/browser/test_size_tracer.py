@@ -215,12 +215,11 @@ def test_the_padded_net(bare_page):
 
 
 def test_keys_do_not_leak(bare_page):
+    """`bare_page` listens."""
     page = bare_page(size_tracer())
-    page.evaluate("() => { window.heard = []; document.addEventListener('keydown', (e) => window.heard.push(e.key)); }")
     box(page, "height in pixels").press("ArrowUp")
     assert said(page)[0].startswith("573×572")
     page.get_by_role("checkbox", name="skip of level 1").press("d")
-    assert page.evaluate("() => window.heard") == []
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

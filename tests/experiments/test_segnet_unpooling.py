@@ -6,6 +6,7 @@ from torch.testing import assert_close
 from course_lib import datasets, evidence
 from course_lib.experiments import segnet_unpooling
 from course_lib.experiments.segnet_unpooling import ARMS, places
+from course_lib.training import evaluate
 
 
 def test_all_arms_share_their_weights_and_their_cost():
@@ -66,9 +67,47 @@ def test_features_reach_the_decoder_only_where_they_are_added():
     assert list(differs.values()) == [False, True, True]
 
 
-def test_train_and_measure():
-    scenes = datasets.Scenes(8, 64, seed=0)
-    model = segnet_unpooling.train("pooling indices", 0, scenes, steps=2)
-    figures = segnet_unpooling.measure(model, scenes)
-    assert set(figures) == {"accuracy", "miou", "low", "high", "things", "boundary_f1", "boundary_1px"}
-    assert 0 <= figures["boundary_1px"] <= figures["boundary_f1"] <= 1
+@pytest.fixture
+def quick(monkeypatch, tmp_path):
+    """The experiment on eight small scenes, three steps, two rates; weights go to a temporary folder."""
+    monkeypatch.setattr(segnet_unpooling, "scenes", lambda: [datasets.Scenes(8, 64, seed=s) for s in range(3)])
+    monkeypatch.setattr(segnet_unpooling, "RATES", (1e-9, 0.01))
+    monkeypatch.setattr(segnet_unpooling.train, "__defaults__", (3,))
+    monkeypatch.setitem(segnet_unpooling.SHIPPED, "pooling indices", tmp_path / "indices.safetensors")
+    return segnet_unpooling
+
+
+def test_a_record_has_the_rate_that_did_best_on_the_scenes_for_choosing(quick, monkeypatch):
+    train_set, choice, test = quick.scenes()
+    monkeypatch.setattr(quick, "scenes", lambda: (train_set, choice, test))
+    asked = []
+
+    def evaluate(model, dataset, **options):
+        asked.append(dataset)
+        return {"miou": 0.9 - len(asked) / 10}  # the first rate looks best
+
+    monkeypatch.setattr(quick, "evaluate", evaluate)
+    monkeypatch.setattr(quick, "measure", lambda model, dataset: {"on_test": float(dataset is test)})
+    record = quick.arm_record("bilinear")
+    assert asked == [choice, choice]
+    assert record["lr"] == 1e-9
+    assert record["rates"] == {"1e-09": 0.8, "0.01": 0.7}
+    assert [(run["seed"], run["metrics"]) for run in record["runs"]] == [(s, {"on_test": 1.0}) for s in range(3)]
+
+
+def test_the_shipped_network_is_that_of_seed_0(quick):
+    record = quick.arm_record("pooling indices")
+    again = quick.train("pooling indices", 0, quick.scenes()[0], record["lr"]).state_dict()
+    for key, value in quick.pretrained("pooling indices").state_dict().items():
+        assert_close(value, again[key], rtol=1e-3, atol=1e-3)
+    assert set(record["runs"][0]["metrics"]) == {
+        *("accuracy", "miou", "low", "high", "things", "boundary_f1", "boundary_1px")
+    }
+
+
+@pytest.mark.parametrize("arm", segnet_unpooling.SHIPPED)
+def test_the_committed_weights_are_the_committed_arm(arm):
+    scenes = datasets.Scenes(20, 96, seed=1)
+    mean, _ = evidence.mean_sd("07_unpooling", arm, "accuracy")
+    assert evaluate(segnet_unpooling.pretrained(arm), scenes)["accuracy"] == pytest.approx(mean, abs=0.05)
+    assert segnet_unpooling.SHIPPED[arm].stat().st_size <= 2e6

@@ -1,0 +1,428 @@
+"""The two questions of exercise 07 about SegNet's decoder: the stages that mirror an encoder, and their run."""
+
+import functools
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.checks.answer import Failed
+from course_lib.checks.compare import difference
+from course_lib.checks.core import Property
+from course_lib.checks.mistakes import explained
+from course_lib.grading.words import kind
+
+# 3 · the mirror
+
+OTHER = {
+    "ConvTranspose2d": "the decoder's convolutions are plain ones, `nn.Conv2d`: the unpooling before them enlarges the map",
+    "Upsample": "nothing in a stage enlarges the map: the unpooling comes before it, and is not part of the list",
+    "MaxPool2d": "a decoder stage does not pool",
+    "Softmax": "the last convolution gives scores, and nothing follows them: the softmax belongs to the loss",
+    "Softmax2d": "the last convolution gives scores, and nothing follows them: the softmax belongs to the loss",
+}
+
+
+def _channels(counts, widths, num_classes) -> list[list[tuple[int, int]]]:
+    """Channels in and out of each convolution, one list for each decoder stage in running order."""
+    rows = [
+        [width] * count + [after]
+        for count, width, after in zip(counts, widths, [num_classes, *widths[:-1]], strict=True)
+    ]
+    return [list(itertools.pairwise(row)) for row in reversed(rows)]
+
+
+def _stages(student, case: dict) -> list[list[nn.Module]]:
+    """The layers of each stage of the answer; Failed where they are not a decoder's."""
+    stages = student(**case)
+    if isinstance(stages, nn.Module):
+        raise Failed("return a list with one nn.Sequential for each stage: the unpoolings come between them", case)
+    if not isinstance(stages, list | tuple):
+        raise Failed(f"return a list of nn.Sequential, not {kind(stages)}", case, stages)
+    if wrong := [stage for stage in stages if not isinstance(stage, nn.Sequential)]:
+        name = type(wrong[0]).__name__
+        hint = ": put the layers of a stage into one nn.Sequential" if isinstance(wrong[0], nn.Module | list) else ""
+        raise Failed(f"each item of the list is an nn.Sequential, not {name}{hint}", case)
+    if len(stages) != len(case["counts"]):
+        convs = sum(isinstance(layer, nn.Conv2d) for stage in stages for layer in stage.modules())
+        end = ", one for each stage, not one for each convolution" if len(stages) == convs else ""
+        if len(stages) == len(case["counts"]) + 1:
+            end = ": the scores are made by the last convolution of the last stage, not by a stage of their own"
+        raise Failed(f"{len(stages)} networks for {len(case['counts'])} stages{end}", case)
+    return [[layer for layer in stage.modules() if not list(layer.children())] for stage in stages]
+
+
+def _convs(layers: list[nn.Module]) -> list[nn.Conv2d]:
+    return [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+
+
+def _counted(student, cases: list[dict]) -> Property:
+    def test():
+        for case in cases:
+            stages, counts = _stages(student, case), case["counts"]
+            for layer in itertools.chain(*stages):
+                if (name := type(layer).__name__) in OTHER:
+                    raise Failed(OTHER[name], case)
+            got, want = [len(_convs(layers)) for layers in stages], counts[::-1]
+            if got == want:
+                continue
+            why = f"the stages have {got} convolutions, in running order, where {want} are wanted"
+            if got == counts:
+                why = f"{why}: the stage that mirrors the encoder's last one runs first"
+            elif got == [*want[:-1], want[-1] + 1]:
+                why = f"{why}: the convolution that makes the scores is the last of the `counts[0]`, not one more"
+            elif got == [count + 1 for count in want]:
+                why = f"{why}: the convolution that narrows is the last of the `counts[i]`, not one more"
+            raise Failed(why, case)
+
+    return Property("one network for each stage, the deepest first, and as many convolutions as it mirrors", test=test)
+
+
+def _channels_fault(pairs, want, case: dict) -> str | None:
+    """What is wrong with the channels of a decoder of the right counts, in one sentence."""
+    if pairs == want:
+        return None
+    counts, widths, classes = case["counts"], case["widths"], case["num_classes"]
+    after = [classes, *widths[:-1]]
+    known = {
+        "each stage narrows in its *first* convolution, as the encoder widens there: in the mirror it is the last": [
+            list(itertools.pairwise([here] + [there] * count))
+            for here, there, count in zip(widths, after, counts, strict=True)
+        ],
+        "no stage narrows: its last convolution leads on to the channels of the next stage": [
+            list(itertools.pairwise([here] * count + [classes if not i else here]))
+            for i, (here, count) in enumerate(zip(widths, counts, strict=True))
+        ],
+        "the last convolution of all makes `num_classes` scores, not another map of `widths[0]` channels": [
+            list(itertools.pairwise([here] * count + [there]))
+            for here, there, count in zip(widths, [widths[0], *widths[:-1]], counts, strict=True)
+        ],
+        "the last convolution of all makes `num_classes` scores, not the 3 channels of an image": [
+            list(itertools.pairwise([here] * count + [there]))
+            for here, there, count in zip(widths, [3, *widths[:-1]], counts, strict=True)
+        ],
+        "these are the encoder's convolutions, from narrow to wide: a decoder stage receives `widths[i]` channels": [
+            list(itertools.pairwise([there] + [here] * count))
+            for here, there, count in zip(widths, [3, *widths[:-1]], counts, strict=True)
+        ],
+    }
+    why = next((message for message, wrong in known.items() if wrong[::-1] == pairs), None)
+    if why:
+        return why
+    n, m = next((n, m) for n, stage in enumerate(want) for m, pair in enumerate(stage) if pairs[n][m] != pair)
+    got, right = (f"{before} → {after}" for before, after in (pairs[n][m], want[n][m]))
+    return f"stage {n + 1} in running order: convolution {m + 1} has {got} channels where {right} are wanted"
+
+
+def _narrowed(student, cases: list[dict]) -> Property:
+    def test():
+        for case in cases:
+            stages, want = _stages(student, case), _channels(**case)
+            pairs = [[(conv.in_channels, conv.out_channels) for conv in _convs(layers)] for layers in stages]
+            if [len(stage) for stage in pairs] != [len(stage) for stage in want]:
+                raise Failed("first mend the number of convolutions of each stage", case)
+            if why := _channels_fault(pairs, want, case):
+                raise Failed(why, case)
+
+    return Property(
+        "the channels: each stage keeps its width, and its last convolution leads on to the next", test=test
+    )
+
+
+def _conv_fault(conv: nn.Conv2d) -> str | None:
+    if tuple(conv.kernel_size) != (3, 3):
+        return (
+            f"a convolution has the kernel {tuple(conv.kernel_size)}: all are 3x3, also the one that makes the scores"
+        )
+    if tuple(conv.stride) != (1, 1):
+        return f"a convolution has stride {conv.stride[0]}: the map keeps its size, so the stride is 1"
+    if tuple(conv.dilation) != (1, 1) or conv.groups != 1:
+        return "a convolution is dilated or grouped: all are plain 3x3 convolutions"
+    if conv.padding != "same" and conv.padding != (1, 1):
+        return (
+            f"a 3x3 convolution has the padding {conv.padding}: to keep the map's size, it pads 1 on each side, or the "
+            "places of the next unpooling would not fit"
+        )
+    return None
+
+
+def _sized(student, cases: list[dict]) -> Property:
+    def test():
+        for case in cases:
+            for layers in _stages(student, case):
+                if fault := next(filter(None, map(_conv_fault, _convs(layers))), None):
+                    raise Failed(fault, case)
+
+    return Property("each convolution is 3x3 and keeps the map's size", test=test)
+
+
+def _order_fault(layers: list[nn.Module], last: bool) -> str | None:
+    """What is wrong with the kinds of layers of one stage, in one sentence."""
+    names = [type(layer).__name__ for layer in layers if not isinstance(layer, nn.Identity)]
+    want = ["Conv2d", "BatchNorm2d", "ReLU"] * len(_convs(layers))
+    if last:
+        behind = names[len(names) - names[::-1].index("Conv2d") :]
+        if behind:
+            return f"{', '.join(behind)} behind the scores: they can have either sign, and nothing follows them"
+        want = want[:-2]
+    if names == want:
+        return None
+    if "BatchNorm2d" not in names and "BatchNorm2d" in want:
+        return "there is no BatchNorm2d: one stands behind each convolution, but for the last of all"
+    if "ReLU" not in names and "ReLU" in want:
+        return "there is no ReLU: one stands behind each BatchNorm2d"
+    if ("ReLU", "BatchNorm2d") in itertools.pairwise(names) and ("Conv2d", "ReLU") in itertools.pairwise(names):
+        return "the ReLU stands before the BatchNorm2d here: it comes behind it"
+    if names and names[0] != "Conv2d":
+        return f"{names[0]} comes before the first convolution: BatchNorm2d and ReLU stand *behind* each convolution"
+    if not last and names == want[:-2]:
+        return "the last convolution of this stage has no BatchNorm2d and no ReLU: only the very last one of the decoder goes without"
+    return f"the layers of a stage are {', '.join(names)}; wanted are {', '.join(want)}"
+
+
+def _ordered(student, cases: list[dict], last: bool) -> Property:
+    claim = "behind each convolution BatchNorm2d and ReLU, in this order"
+    if last:
+        claim = "behind the scores, nothing"
+
+    def test():
+        for case in cases:
+            stages = _stages(student, case)
+            if not all(map(_convs, stages)):
+                raise Failed("a stage has no convolution", case)
+            for layers in stages[-1:] if last else stages[:-1]:
+                if why := _order_fault(layers, last):
+                    raise Failed(why, case)
+
+    return Property(claim, test=test)
+
+
+def _chained(layers: list[nn.Module], x: Tensor) -> Tensor:
+    """Convolution, normalization by the running statistics, ReLU: by the layers' own numbers."""
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            x = F.conv2d(x, layer.weight, layer.bias, padding=1)
+        elif isinstance(layer, nn.BatchNorm2d):
+            x = F.batch_norm(x, layer.running_mean, layer.running_var, layer.weight, layer.bias, eps=layer.eps)
+        else:
+            x = x.clamp(min=0)
+    return x
+
+
+def _runs(student, rng, cases: list[dict]) -> Property:
+    """Every stage, run on a map of odd size with statistics that are not 0 and 1, gives what its layers say."""
+    sizes = [tuple(int(side) for side in rng.integers(3, 8, 2)) for _ in cases]
+
+    def test():
+        for case, size in zip(cases, sizes, strict=True):
+            x = torch.from_numpy(rng.normal(size=(2, case["widths"][-1], *size)))
+            for n, layers in enumerate(_stages(student, case)):
+                for layer in layers:
+                    if isinstance(layer, nn.BatchNorm2d) and layer.track_running_stats:
+                        layer.running_mean += torch.linspace(-1, 1, len(layer.running_mean))
+                try:
+                    with torch.no_grad():
+                        got, want = nn.Sequential(*layers).double().eval()(x), _chained(layers, x)
+                except Exception as error:
+                    channels = f"a map of {x.shape[1]} channels"
+                    why = f"{type(error).__name__}: {str(error)[:160]}"
+                    raise Failed(f"stage {n + 1} in running order stops on {channels}: {why}", case) from None
+                if why := difference(got, want, 1e-9):
+                    raise Failed(f"stage {n + 1} in running order does something else than its layers: {why}", case)
+                if got.shape[2:] != x.shape[2:]:
+                    raise Failed(f"stage {n + 1} turns {tuple(x.shape[2:])} cells into {tuple(got.shape[2:])}", case)
+                x = got
+            if x.shape[1] != case["num_classes"]:
+                raise Failed(f"{x.shape[1]} channels come out where {case['num_classes']} scores are wanted", case)
+
+    return Property("run one after the other, the stages turn a map into scores of the same size", test=test)
+
+
+def mirror_properties(student, rng):
+    def case(counts, widths, num_classes):
+        return {"counts": counts, "widths": widths, "num_classes": num_classes}
+
+    paper = case([1, 2], [4, 8], 3)
+    cases = [paper, case([2, 1, 3], [4, 6, 8], 5), case([1], [5], 2), case([2, 2, 3, 3, 3], [2, 4, 6, 8, 8], 11)]
+    yield _counted(student, cases)
+    yield _narrowed(student, cases)
+    yield _sized(student, cases)
+    yield _ordered(student, cases, last=False)
+    yield _ordered(student, cases, last=True)
+    yield _runs(student, rng, cases)
+
+
+# 4 · run the decoder
+
+
+def _up(x: Tensor, where: Tensor, size) -> Tensor:
+    return F.max_unpool2d(x, where, 2, output_size=tuple(size))
+
+
+def _run(stage: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return stage(x)
+
+
+def _decode(code, indices, sizes, stages, up=_up, order=tuple, pile=reversed) -> Tensor:
+    """Unpool and run, stage by stage; the unpooling and both orders can be exchanged for wrong ones."""
+    x = code
+    for stage, where, size in zip(order(stages), pile(indices), pile(sizes), strict=True):
+        x = _run(stage, up(x, where, size))
+    return x
+
+
+def _with(**steps):
+    return functools.partial(_decode, **steps)
+
+
+def _late(code, indices, sizes, stages):
+    """The network before the unpooling."""
+    x = code
+    for stage, where, size in zip(stages, reversed(indices), reversed(sizes), strict=True):
+        x = _up(_run(stage, x), where, size)
+    return x
+
+
+def _doubled(x: Tensor, where: Tensor, size) -> Tensor:
+    return F.max_unpool2d(x, where, 2)
+
+
+def _doubled_and_cut(x: Tensor, where: Tensor, size) -> Tensor:
+    return F.max_unpool2d(x, where, 2)[..., : size[0], : size[1]]
+
+
+def _stretched(mode: str):
+    settings = {"mode": mode} | ({"align_corners": False} if mode == "bilinear" else {})
+    return lambda x, where, size: F.interpolate(x, tuple(size), **settings)
+
+
+def _corner(x: Tensor, where: Tensor, size) -> Tensor:
+    out = x.new_zeros(*x.shape[:2], *size)
+    out[..., ::2, ::2] = x
+    return out
+
+
+def _without_stages(code, indices, sizes, stages):
+    x = code
+    for where, size in zip(reversed(indices), reversed(sizes), strict=True):
+        x = _up(x, where, size)
+    return x
+
+
+def _skipped(code, indices, sizes, stages, first: bool):
+    """One stage is never run: the first, or the last."""
+    x = code
+    for n, (stage, where, size) in enumerate(zip(stages, reversed(indices), reversed(sizes), strict=True)):
+        x = _up(x, where, size)
+        if n != (0 if first else len(stages) - 1):
+            x = _run(stage, x)
+    return x
+
+
+def _unpooled_only_once(code, indices, sizes, stages):
+    x = _up(code, indices[-1], sizes[-1])
+    for stage in stages:
+        x = _run(stage, x)
+    return x
+
+
+DECODE_MISTAKES = {
+    "the network runs before the unpooling here: first unpool, so that it can fill the zeros": _late,
+    "the stages run in the wrong order: the list is in running order, its first network comes first": _with(
+        order=lambda stages: stages[::-1]
+    ),
+    "the indices and sizes of the *first* pooling come first here: the decoder begins with those of the last": _with(
+        pile=tuple
+    ),
+    "the whole lists are read the wrong way round: stages in their order, indices and sizes from the end": _with(
+        pile=tuple, order=lambda stages: stages[::-1]
+    ),
+    "each unpooling doubles the map here: it has the size from before its pooling, `sizes`": _with(up=_doubled),
+    "each unpooling doubles the map, which is then cut: the rows were too long, and the places point elsewhere": _with(
+        up=_doubled_and_cut
+    ),
+    "the maps are enlarged bilinearly here: the indices say where each value goes": _with(up=_stretched("bilinear")),
+    "the maps are enlarged by repeating cells here: the indices say where each value goes": _with(up=_stretched("nearest")),
+    "every value goes to the upper left cell of its window here: the indices say where it goes": _with(up=_corner),
+    "only the code is unpooled: there is one unpooling before each stage": _unpooled_only_once,
+    "the stages are missing: behind each unpooling, its network runs": _without_stages,
+    "the first stage is missing: behind each unpooling, a network runs": functools.partial(_skipped, first=True),
+    "the last stage is missing: it makes the scores": functools.partial(_skipped, first=False),
+    "these are scores behind a ReLU: they can have either sign": lambda **case: _decode(**case).relu(),
+    "these are probabilities, a softmax over the classes: asked are the scores": lambda **case: _decode(**case).softmax(1),
+    "these are labels: asked are the scores": lambda **case: _decode(**case).argmax(1),
+}  # fmt: skip
+
+
+def _decode_words(failed: Failed) -> str:
+    given = failed.given or {}
+    if failed.want is not None:
+        got, want = getattr(failed.got, "shape", ()), failed.want.shape
+        if len(got) == 4 and got[2:] != want[2:]:
+            return f"the scores have {tuple(got[2:])} cells where {tuple(want[2:])} are wanted, the size before the first pooling"
+        return failed.why
+    if "sizes" not in given:
+        return failed.why
+    sizes = ", ".join(f"{height} x {width}" for height, width in reversed(given["sizes"]))
+    shapes = f"the code has {tuple(given['code'].shape[2:])} cells, and behind the unpoolings the maps have {sizes}"
+    if any(word in failed.why for word in ("indices to be", "same shape", "Size does not match", "Expected index")):
+        return f"{failed.why} (is this map unpooled with the indices of its own pooling? {shapes})"
+    if "to have" in failed.why and "channels" in failed.why:
+        return f"{failed.why} (unpool first, then run the network; the stages are in running order)"
+    if any(word in failed.why for word in ("out of bounds", "invalid max index", "output_size", "must match")):
+        return f"{failed.why} ({shapes})"
+    return failed.why
+
+
+def decode_properties(student, rng):
+    def network(before: int, here: int, after: int, last: bool) -> nn.Sequential:
+        """One or two convolutions with random weights and statistics; draws no random numbers of the notebook."""
+        layers = []
+        for a, b in itertools.pairwise([before, here, after] if here else [before, after]):
+            with torch.device("meta"):
+                pair = [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b)]
+            for layer in pair:
+                layer.to_empty(device="cpu")
+                for name, value in layer.state_dict().items():
+                    if value.is_floating_point():
+                        random = torch.from_numpy(rng.normal(size=value.shape))
+                        value.copy_(random.abs() + 0.5 if "var" in name else random)
+                    else:
+                        value.zero_()
+            layers += [*pair, nn.ReLU()]
+        return nn.Sequential(*(layers[:-2] if last else layers)).double().eval()
+
+    def case(samples, widths, num_classes, *size, deep=False):
+        """An encoder's places and sizes; widths: of its stages. deep: two convolutions a stage."""
+        indices, sizes = [], []
+        for width in widths:
+            sizes.append(tuple(size))
+            x = torch.from_numpy(rng.normal(size=(samples, width, *size)))
+            indices.append(F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)[1])
+            size = indices[-1].shape[2:]
+        code = torch.from_numpy(rng.normal(size=(samples, widths[-1], *size)))
+        rows = zip(widths, [num_classes, *widths[:-1]], strict=True)
+        stages = [network(here, here if deep else 0, after, not i) for i, (here, after) in enumerate(rows)]
+        return {"code": code, "indices": indices, "sizes": sizes, "stages": stages[::-1]}
+
+    def claim(text, *cases):
+        return explained(text, student, list(cases), _decode, DECODE_MISTAKES, _decode_words, tol=1e-9)
+
+    yield claim("one stage: unpool, then the network", case(1, [3], 3, 4, 6), case(2, [4], 4, 6, 4, deep=True))
+    yield claim(
+        "several stages of one width, even sizes", case(1, [3, 3], 3, 8, 4), case(2, [2, 2, 2], 2, 8, 16, deep=True)
+    )
+    yield claim("one stage, odd sizes", case(1, [2], 2, 3, 5), case(2, [3], 3, 7, 4, deep=True), case(1, [2], 2, 1, 5))
+    yield claim(
+        "several stages, odd sizes: each map gets its exact size back",
+        case(1, [2, 2, 2], 2, 9, 7),
+        case(2, [3, 3], 3, 5, 11, deep=True),
+        case(1, [2, 2, 2, 2], 2, 13, 10),
+    )
+    yield claim(
+        "stages of different widths, and another number of classes",
+        case(2, [2, 4], 5, 6, 9),
+        case(1, [2, 4, 6], 3, 11, 6, deep=True),
+    )
