@@ -59,7 +59,9 @@ def test_arms_may_have_unequal_numbers_of_seeds(results):
     file = results / "07_trial.json"
     record = json.loads(file.read_text())
     record["arms"][0]["runs"] += [run | {"seed": run["seed"] + 3} for run in record["arms"][0]["runs"]]
-    record["arms"].append({"name": "most frequent class", "params": 0, "macs": 0, "runs": record["arms"][0]["runs"][:1]})
+    record["arms"].append(
+        {"name": "most frequent class", "params": 0, "macs": 0, "runs": record["arms"][0]["runs"][:1]}
+    )
     file.write_text(json.dumps(record))
     assert "3 to 6 seeds" in repr(evidence.table("07_trial", {"miou": "mIoU"}))
     many, few = (arm["name"] for arm in record["arms"][:2])

@@ -100,8 +100,8 @@ SPLIT_MISTAKES = {
         mirror=lambda place, length: place % length
     ),
     "the picture is filled up with zeros to a multiple of `output_size`: mirror there, too": _filled_up,
-    "the picture is mirrored up to a multiple of `output_size`, and what comes out is mirrored again: all that lies beyond is mirrored at the "
-    "picture's own last row": _mirrored_twice,
+    "the picture is mirrored up to a multiple of `output_size`, and what comes out is mirrored again: the mirror always "
+    "stands at the picture's own last row": _mirrored_twice,
     "the last tiles are shifted back into the picture: they begin at multiples of `output_size`, and the rest is mirrored": _with(
         starts=_pulled_back
     ),

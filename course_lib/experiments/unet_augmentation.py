@@ -6,12 +6,9 @@ vectors of 3 pixels, so a picture of 96 pixels is bent by a few pixels over 32. 
 luxury that nobody has who has four to learn from; at 0.5 is therefore given too.
 """
 
-import time
-
-import torch
 from torchvision.transforms import v2
 
-from course_lib import datasets, evidence
+from course_lib import datasets
 from course_lib.experiments import unet_cells
 from course_lib.experiments.unet_cells import Pictures
 
@@ -25,11 +22,6 @@ ARMS = {
     "rotation and scale": TURN,
     "rotation, scale, elastic": v2.Compose([TURN, BEND]),
 }
-
-
-def few(seed: int) -> Pictures:
-    """The four training pictures of a draw."""
-    return unet_cells.pictures("train", seed, PICTURES)
 
 
 def train(arm: str, data: Pictures, seed: int, steps: int = unet_cells.STEPS):
@@ -46,21 +38,7 @@ def measure(model, val: Pictures, test: Pictures) -> tuple:
 
 
 def main() -> None:
-    runs: dict[str, list] = {arm: [] for arm in ARMS}
-    for seed in range(unet_cells.SEEDS):
-        data, val, test = few(seed), unet_cells.pictures("val", seed), unet_cells.pictures("test", seed)
-        for arm in ARMS:
-            start = time.process_time()
-            model = train(arm, data, seed)
-            seconds = round(time.process_time() - start, 1)
-            chosen, scores = measure(model, val, test)
-            record = {"seed": seed, "seconds": seconds, "chosen": chosen, "metrics": unet_cells.rounded(scores)}
-            runs[arm].append(record)
-            print(arm, record, flush=True)
-    params = sum(p.numel() for p in model.parameters())
-    macs = evidence.macs(model, torch.zeros(1, 3, 96, 96))
-    arms = [{"name": arm, "params": params, "macs": macs, "runs": done} for arm, done in runs.items()]
-    evidence.save("08_unet_augmentation", command="python -m course_lib.experiments.unet_augmentation", arms=arms)
+    unet_cells.compare("unet_augmentation", ARMS, PICTURES, train, measure)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ components, or by a threshold and a watershed on the distance to the background;
 """
 
 import itertools
+import time
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from torch import nn
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from course_lib import losses, metrics
+from course_lib import evidence, losses, metrics
 from course_lib.experiments import classical_cells
 from course_lib.experiments.classical_cells import Pictures
 from course_lib.models import UNet
@@ -145,3 +147,26 @@ def measure(maps: list, ids: list, threshold: float, depth: float | None = None)
 def rounded(figures: dict[str, float]) -> dict[str, float]:
     """Four decimals, as the results file keeps them."""
     return {key: round(value, 4) for key, value in figures.items()}
+
+
+def compare(name: str, arms: Iterable[str], few: int | None, train: Callable, measure: Callable) -> None:
+    """Train and measure every arm with every seed, each on the same pictures, and write results/08_NAME.json.
+
+    few: learn from so many pictures only. train(arm, pictures, seed) -> net. measure(net, val, test) -> (numbers chosen on val,
+    figures on test). Seconds are those of the processor, of training alone.
+    """
+    runs: dict[str, list] = {arm: [] for arm in arms}
+    cost = {}
+    for seed in range(SEEDS):
+        data, val, test = pictures("train", seed, few), pictures("val", seed), pictures("test", seed)
+        for arm, done in runs.items():
+            start = time.process_time()
+            model = train(arm, data, seed)
+            seconds = round(time.process_time() - start, 1)
+            chosen, figures = measure(model, val, test)
+            done.append({"seed": seed, "seconds": seconds, "chosen": chosen, "metrics": rounded(figures)})
+            print(arm, done[-1], flush=True)
+            params = sum(p.numel() for p in model.parameters())
+            cost[arm] = {"params": params, "macs": evidence.macs(model, torch.zeros(1, 3, 96, 96))}
+    records = [{"name": arm} | cost[arm] | {"runs": done} for arm, done in runs.items()]
+    evidence.save(f"08_{name}", command=f"python -m course_lib.experiments.{name}", arms=records)

@@ -5,11 +5,6 @@ and cost 2 % more multiply-adds than the one that concatenates. All learn with b
 no gaps to weigh, so deep supervision is also tried with equal weights; its partner is "equal" in `unet_separation`.
 """
 
-import time
-
-import torch
-
-from course_lib import evidence
 from course_lib.experiments import unet_cells
 from course_lib.experiments.unet_cells import Pictures
 
@@ -41,22 +36,7 @@ def measure(model, val: Pictures, test: Pictures) -> tuple:
 
 
 def main() -> None:
-    runs: dict[str, list] = {arm: [] for arm in ARMS}
-    cost = {}
-    for seed in range(unet_cells.SEEDS):
-        data, val, test = (unet_cells.pictures(split, seed) for split in unet_cells.COUNTS)
-        for arm in ARMS:
-            start = time.process_time()
-            model = train(arm, data, seed)
-            seconds = round(time.process_time() - start, 1)
-            chosen, scores = measure(model, val, test)
-            record = {"seed": seed, "seconds": seconds, "chosen": chosen, "metrics": unet_cells.rounded(scores)}
-            runs[arm].append(record)
-            print(arm, record, flush=True)
-            params = sum(p.numel() for p in model.parameters())
-            cost[arm] = params, evidence.macs(model, torch.zeros(1, 3, 96, 96))
-    arms = [{"name": arm, "params": cost[arm][0], "macs": cost[arm][1], "runs": done} for arm, done in runs.items()]
-    evidence.save("08_unet_skips", command="python -m course_lib.experiments.unet_skips", arms=arms)
+    unet_cells.compare("unet_skips", ARMS, None, train, measure)
 
 
 if __name__ == "__main__":

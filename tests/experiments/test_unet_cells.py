@@ -128,7 +128,7 @@ def test_one_seed_gives_one_network():
 
 @pytest.mark.parametrize("arm", unet_augmentation.ARMS)
 def test_augmentations_keep_labels_on_their_nuclei(arm):
-    data = unet_augmentation.few(3)
+    data = unet_cells.pictures("train", 3, unet_augmentation.PICTURES)
     assert len(data.gray) == unet_augmentation.PICTURES
     weights = unet_cells.pixel_weights("gaps", data)
     dataset = unet_cells.Nuclei(data, weights, unet_augmentation.ARMS[arm])
@@ -151,11 +151,34 @@ def test_augmentations_keep_labels_on_their_nuclei(arm):
     [(unet_skips, "concat, deep supervision"), (unet_augmentation, "elastic"), (unet_separation, "edges")],
 )
 def test_training_makes_a_network_that_finds_nuclei(experiment, arm):
-    data = unet_augmentation.few(7)
+    data = unet_cells.pictures("train", 7, unet_augmentation.PICTURES)
     maps = unet_cells.probabilities(experiment.train(arm, data, 0, steps=25), data)
     inside = np.mean([m[ids > 0].mean() for m, ids in zip(maps, data.ids, strict=True)])
     outside = np.mean([m[ids == 0].mean() for m, ids in zip(maps, data.ids, strict=True)])
     assert inside > outside + 0.05
+
+
+def test_compare_gives_every_arm_the_same_pictures_and_writes_what_they_found(monkeypatch, tmp_path):
+    monkeypatch.setattr(evidence, "RESULTS", tmp_path)
+    seen = []
+
+    def train(arm, data, seed):
+        seen.append((arm, len(data.gray), data.ids[0].sum(), seed))
+        return unet_cells.build(seed)
+
+    def measure(model, val, test):
+        return (0.5, None), {"f1": len(val.gray) + len(test.gray) / 1e5}
+
+    unet_cells.compare("trial", ("a", "b"), 2, train, measure)
+    assert [s[0] for s in seen] == ["a", "b"] * 3
+    assert [s[1] for s in seen] == [2] * 6
+    assert len({s[2:] for s in seen}) == 3  # pictures differ from seed to seed, not from arm to arm
+    record = evidence.load("08_trial")
+    assert record["command"] == "python -m course_lib.experiments.trial"
+    for arm in record["arms"]:
+        assert arm["params"] > 10_000
+        assert [run["metrics"] for run in arm["runs"]] == [{"f1": 30.0006}] * 3
+        assert [run["seed"] for run in arm["runs"]] == [0, 1, 2]
 
 
 def test_the_committed_tables_hold_the_arms_of_the_code():

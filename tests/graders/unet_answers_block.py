@@ -19,7 +19,9 @@ def paper(inputs, outputs, **settings):
 def today(inputs, outputs, padding=1, bias=False, norm=nn.BatchNorm2d):
     settings = {"padding": padding, "bias": bias}
     normalized = lambda: norm(outputs)
-    return stage(inputs, outputs, normalized, nn.ReLU, **settings) + stage(outputs, outputs, normalized, nn.ReLU, **settings)
+    return stage(inputs, outputs, normalized, nn.ReLU, **settings) + stage(
+        outputs, outputs, normalized, nn.ReLU, **settings
+    )
 
 
 def right(inputs, outputs, variant):
@@ -152,7 +154,9 @@ def conv_shares_a_relu(inputs, outputs, variant):
 
 
 def conv_softened(inputs, outputs, variant):
-    return nn.Sequential(*(nn.LeakyReLU() if isinstance(layer, nn.ReLU) else layer for layer in right(inputs, outputs, variant)))
+    return nn.Sequential(
+        *(nn.LeakyReLU() if isinstance(layer, nn.ReLU) else layer for layer in right(inputs, outputs, variant))
+    )
 
 
 def conv_only_one(inputs, outputs, variant):
