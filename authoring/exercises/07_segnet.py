@@ -186,8 +186,9 @@ def decode(code, indices, sizes, stages):
     """code (N, C, h, w); indices, sizes: of the first pooling first; stages: in running order -> scores (N, K, H, W)."""
     ### BEGIN SOLUTION
     x = code
-    for stage, where, size in zip(stages, reversed(indices), reversed(sizes), strict=True):
-        x = stage(F.max_unpool2d(x, where, 2, output_size=size))
+    with torch.no_grad():
+        for stage, where, size in zip(stages, reversed(indices), reversed(sizes), strict=True):
+            x = stage(F.max_unpool2d(x, where, 2, output_size=size))
     return x
     ### END SOLUTION
 

@@ -1,5 +1,6 @@
 """The two questions of exercise 07 about SegNet's decoder: the stages that mirror an encoder, and their run."""
 
+import copy
 import functools
 import itertools
 
@@ -33,6 +34,18 @@ def _channels(counts, widths, num_classes) -> list[list[tuple[int, int]]]:
     return [list(itertools.pairwise(row)) for row in reversed(rows)]
 
 
+def _remembered(student):
+    """The answer, asked once for each case: several properties look at the same networks."""
+    results = {}
+
+    def ask(**case):
+        if (key := str(case)) not in results:
+            results[key] = student(**case)
+        return copy.deepcopy(results[key])
+
+    return ask
+
+
 def _stages(student, case: dict) -> list[list[nn.Module]]:
     """The layers of each stage of the answer; Failed where they are not a decoder's."""
     stages = student(**case)
@@ -46,8 +59,10 @@ def _stages(student, case: dict) -> list[list[nn.Module]]:
         raise Failed(f"each item of the list is an nn.Sequential, not {name}{hint}", case)
     if len(stages) != len(case["counts"]):
         convs = sum(isinstance(layer, nn.Conv2d) for stage in stages for layer in stage.modules())
-        end = ", one for each stage, not one for each convolution" if len(stages) == convs else ""
-        if len(stages) == len(case["counts"]) + 1:
+        end = ""
+        if len(stages) == convs:
+            end = ", one for each stage, not one for each convolution"
+        elif len(stages) == len(case["counts"]) + 1:
             end = ": the scores are made by the last convolution of the last stage, not by a stage of their own"
         raise Failed(f"{len(stages)} networks for {len(case['counts'])} stages{end}", case)
     return [[layer for layer in stage.modules() if not list(layer.children())] for stage in stages]
@@ -79,51 +94,64 @@ def _counted(student, cases: list[dict]) -> Property:
     return Property("one network for each stage, the deepest first, and as many convolutions as it mirrors", test=test)
 
 
-def _channels_fault(pairs, want, case: dict) -> str | None:
-    """What is wrong with the channels of a decoder of the right counts, in one sentence."""
-    if pairs == want:
+def _rows(row):
+    """A decoder as a mistake makes it; row(here, after, count, i): the channels along the stage that mirrors stage i."""
+
+    def mistake(counts, widths, num_classes):
+        after = [num_classes, *widths]
+        return [list(itertools.pairwise(row(widths[i], after[i], counts[i], i))) for i in range(len(counts))][::-1]
+
+    return mistake
+
+
+CHANNEL_MISTAKES = {
+    "each stage narrows in its *first* convolution, as the encoder widens there: in the mirror it is the last": _rows(
+        lambda here, after, count, i: [here] + [after] * count
+    ),
+    "no stage narrows: its last convolution leads on to the channels of the next stage": _rows(
+        lambda here, after, count, i: [here] * count + [here if i else after]
+    ),
+    "the last convolution of all makes `num_classes` scores, not another map of `widths[0]` channels": _rows(
+        lambda here, after, count, i: [here] * count + [after if i else here]
+    ),
+    "the last convolution of all makes `num_classes` scores, not the 3 channels of an image": _rows(
+        lambda here, after, count, i: [here] * count + [after if i else 3]
+    ),
+    "these are the encoder's convolutions, from narrow to wide: a decoder stage receives `widths[i]` channels": _rows(
+        lambda here, after, count, i: [after if i else 3] + [here] * count
+    ),
+}
+
+
+def _pairs(layers: list[nn.Module]) -> list[tuple[int, int]]:
+    return [(conv.in_channels, conv.out_channels) for conv in _convs(layers)]
+
+
+def _channels_fault(answers: list[tuple[list, dict]]) -> tuple[str, dict] | None:
+    """What is wrong with the channels, and the first case that shows it; answers: of each case, the pairs of each stage."""
+    wrong = [(pairs, case) for pairs, case in answers if pairs != _channels(**case)]
+    if not wrong:
         return None
-    counts, widths, classes = case["counts"], case["widths"], case["num_classes"]
-    after = [classes, *widths[:-1]]
-    known = {
-        "each stage narrows in its *first* convolution, as the encoder widens there: in the mirror it is the last": [
-            list(itertools.pairwise([here] + [there] * count))
-            for here, there, count in zip(widths, after, counts, strict=True)
-        ],
-        "no stage narrows: its last convolution leads on to the channels of the next stage": [
-            list(itertools.pairwise([here] * count + [classes if not i else here]))
-            for i, (here, count) in enumerate(zip(widths, counts, strict=True))
-        ],
-        "the last convolution of all makes `num_classes` scores, not another map of `widths[0]` channels": [
-            list(itertools.pairwise([here] * count + [there]))
-            for here, there, count in zip(widths, [widths[0], *widths[:-1]], counts, strict=True)
-        ],
-        "the last convolution of all makes `num_classes` scores, not the 3 channels of an image": [
-            list(itertools.pairwise([here] * count + [there]))
-            for here, there, count in zip(widths, [3, *widths[:-1]], counts, strict=True)
-        ],
-        "these are the encoder's convolutions, from narrow to wide: a decoder stage receives `widths[i]` channels": [
-            list(itertools.pairwise([there] + [here] * count))
-            for here, there, count in zip(widths, [3, *widths[:-1]], counts, strict=True)
-        ],
-    }
-    why = next((message for message, wrong in known.items() if wrong[::-1] == pairs), None)
-    if why:
-        return why
+    pairs, case = wrong[0]
+    for message, mistake in CHANNEL_MISTAKES.items():
+        if all(mistake(**given) == found for found, given in answers):
+            return message, case
+    want = _channels(**case)
     n, m = next((n, m) for n, stage in enumerate(want) for m, pair in enumerate(stage) if pairs[n][m] != pair)
     got, right = (f"{before} → {after}" for before, after in (pairs[n][m], want[n][m]))
-    return f"stage {n + 1} in running order: convolution {m + 1} has {got} channels where {right} are wanted"
+    return f"stage {n + 1} in running order: convolution {m + 1} has {got} channels where {right} are wanted", case
 
 
 def _narrowed(student, cases: list[dict]) -> Property:
     def test():
+        answers = []
         for case in cases:
-            stages, want = _stages(student, case), _channels(**case)
-            pairs = [[(conv.in_channels, conv.out_channels) for conv in _convs(layers)] for layers in stages]
-            if [len(stage) for stage in pairs] != [len(stage) for stage in want]:
+            pairs = [_pairs(layers) for layers in _stages(student, case)]
+            if [len(stage) for stage in pairs] != case["counts"][::-1]:
                 raise Failed("first mend the number of convolutions of each stage", case)
-            if why := _channels_fault(pairs, want, case):
-                raise Failed(why, case)
+            answers.append((pairs, case))
+        if fault := _channels_fault(answers):
+            raise Failed(*fault)
 
     return Property(
         "the channels: each stage keeps its width, and its last convolution leads on to the next", test=test
@@ -243,7 +271,7 @@ def mirror_properties(student, rng):
     def case(counts, widths, num_classes):
         return {"counts": counts, "widths": widths, "num_classes": num_classes}
 
-    paper = case([1, 2], [4, 8], 3)
+    student, paper = _remembered(student), case([1, 2], [4, 8], 3)
     cases = [paper, case([2, 1, 3], [4, 6, 8], 5), case([1], [5], 2), case([2, 2, 3, 3, 3], [2, 4, 6, 8, 8], 11)]
     yield _counted(student, cases)
     yield _narrowed(student, cases)
@@ -343,6 +371,11 @@ DECODE_MISTAKES = {
     "each unpooling doubles the map, which is then cut: the rows were too long, and the places point elsewhere": _with(
         up=_doubled_and_cut
     ),
+    "each unpooling doubles the map here, and the scores are cut at the end: each map gets its own size back": (
+        lambda code, indices, sizes, stages: _decode(code, indices, sizes, stages, _doubled)[
+            ..., : sizes[0][0], : sizes[0][1]
+        ]
+    ),
     "the maps are enlarged bilinearly here: the indices say where each value goes": _with(up=_stretched("bilinear")),
     "the maps are enlarged by repeating cells here: the indices say where each value goes": _with(up=_stretched("nearest")),
     "every value goes to the upper left cell of its window here: the indices say where it goes": _with(up=_corner),
@@ -367,11 +400,11 @@ def _decode_words(failed: Failed) -> str:
         return failed.why
     sizes = ", ".join(f"{height} x {width}" for height, width in reversed(given["sizes"]))
     shapes = f"the code has {tuple(given['code'].shape[2:])} cells, and behind the unpoolings the maps have {sizes}"
-    if any(word in failed.why for word in ("indices to be", "same shape", "Size does not match", "Expected index")):
-        return f"{failed.why} (is this map unpooled with the indices of its own pooling? {shapes})"
+    if any(word in failed.why for word in ("indices to be", "output_size", "Size does not match", "Expected index")):
+        return f"{failed.why} (is this map unpooled with what belongs to its own pooling? The last pooling's comes first: {shapes})"
     if "to have" in failed.why and "channels" in failed.why:
         return f"{failed.why} (unpool first, then run the network; the stages are in running order)"
-    if any(word in failed.why for word in ("out of bounds", "invalid max index", "output_size", "must match")):
+    if any(word in failed.why for word in ("out of bounds", "max index", "must match")):
         return f"{failed.why} ({shapes})"
     return failed.why
 

@@ -106,6 +106,9 @@ VALUE_MISTAKES = {
     "this is the mean of each window: asked is its maximum": functools.partial(
         _values, read=lambda windows: windows.mean(-1)
     ),
+    "the maximum so far begins with 0 here, and 0 wins where all values are negative: begin with −∞": (
+        lambda x: _values(x).clamp(min=0)
+    ),
     "this is the minimum of each window: asked is its maximum": functools.partial(
         _values, read=lambda windows: windows.amin(-1)
     ),
@@ -175,6 +178,9 @@ PLACE_MISTAKES = {
     ),
     "incomplete windows are moved inward here, and see cells of their neighbors: they hold one or two cells only": (
         lambda x: _carried(x, _inward)
+    ),
+    "the maximum so far begins with 0 here, and where all values are negative, no place is found: begin with −∞": (
+        lambda x: torch.where(_values(x) > 0, _places(x), 0)
     ),
     "this is the place of the smallest value: asked is that of the maximum": lambda x: _places(-x),
     "this is the place of the largest *absolute* value: −3 is smaller than 1": functools.partial(
@@ -300,21 +306,16 @@ def _rows_of(width_of):
     return mistake
 
 
-def _laid_out_as(sides):
-    """A map of another size, whose cells are then cut or filled up to the wanted number of rows and columns."""
-
-    def mistake(x, indices, size):
-        height, width = sides(x, size)
-        out = x.new_zeros(*x.shape[:2], *size)
-        part = _scattered(x, indices, (height, width))[..., : size[0], : size[1]]
-        out[..., : part.shape[-2], : part.shape[-1]] = part
-        return out
-
-    return mistake
-
-
 def _doubled(x, size):
     return 2 * x.shape[2], 2 * x.shape[3]
+
+
+def _doubled_and_cut(x, indices, size):
+    """Laid out twice as large as x; what does not fit into the wanted size is cut off, what is missing is 0."""
+    out = x.new_zeros(*x.shape[:2], *size)
+    part = _scattered(x, indices, _doubled(x, size))[..., : size[0], : size[1]]
+    out[..., : part.shape[-2], : part.shape[-1]] = part
+    return out
 
 
 def _corner(x, indices, size):
@@ -356,21 +357,13 @@ UNPOOL_MISTAKES = {
     "the map is twice as large as x here, whatever `size` says: it has `size` cells": (
         lambda x, indices, size: _scattered(x, indices, _doubled(x, size))
     ),
-    "the map is made with twice the size of x and then cut: its rows are longer, and the places point elsewhere": _laid_out_as(
-        _doubled
-    ),
-    "a place is taken apart with twice the width of x here: a row of the map has W = size[1] cells": _rows_of(
-        lambda x, size: 2 * x.shape[3]
-    ),
-    "a place is taken apart with the width of x here: a row of the map has W = size[1] cells": _rows_of(
-        lambda x, size: x.shape[3]
+    "the map is made twice as large as x here, and then cut: its rows are longer, so the places point elsewhere": _doubled_and_cut,
+    "the rows are taken to be twice as wide as x here: a row has W = size[1] cells, and with other rows the places point elsewhere": (
+        _rows_of(lambda x, size: 2 * x.shape[3])
     ),
     "a place is taken apart with the height of the map: a row has W = size[1] cells": _rows_of(lambda x, size: size[0]),
     "the map has W rows of H cells here: `size` is (H, W)": lambda x, indices, size: _scattered(
         x, indices, tuple(size)[::-1]
-    ),
-    "height and width of the map are exchanged, and the rows are then cut differently: `size` is (H, W)": (
-        lambda x, indices, size: _scattered(x, indices, size).reshape(*x.shape[:2], size[1], size[0]).mT
     ),
     "the places are read column by column here: in reading order, place // W is the row": _turned,
     "the indices are in the map, not the values": lambda x, indices, size: _scattered(indices.to(x), indices, size),
@@ -395,7 +388,11 @@ def _unpool_words(failed: Failed) -> str:
     height, width = given["size"]
     if want is None:
         if any(word in failed.why for word in ("out of bounds", "out of range")):
-            return f"{failed.why} (size is {height} x {width}, so places run to {height * width - 1}; x has {h} x {w} cells)"
+            last = height * width - 1
+            return (
+                f"{failed.why} (the map has {height} x {width} cells, so places run to {last}; a place is row * W + column, "
+                "with W = size[1])"
+            )
         if "invalid for input of size" in failed.why or "must match" in failed.why:
             return f"{failed.why} (x has {h} x {w} cells, the map {height} x {width})"
         if "Expected index" in failed.why or "same number of dimensions" in failed.why:
@@ -427,8 +424,8 @@ def unpool_properties(student, rng):
 
     yield claim(
         "one map: each value at its place, zeros elsewhere",
-        case(1, 1, 2, 4),
-        case(1, 1, 6, 4),
+        case(1, 1, 4, 2),
+        case(1, 1, 6, 8),
         case(1, 1, 4, 10, dtype=torch.float32),
     )
     yield claim("several channels", case(1, 2, 4, 6), case(1, 5, 8, 4))

@@ -97,15 +97,6 @@ def _void_as(label):
     return lambda targets, num_classes, tile: _weights(targets, num_classes, tile, unlabeled=label(num_classes))
 
 
-def _pixels_over_pictures(targets, num_classes, tile):
-    """Pixels counted by tiles, divided by those of whole pictures with the class, over the number of tiles with it."""
-    maps = [target.numpy() for target in targets]
-    counts = _counts(maps, num_classes)
-    number = (_counts([piece for labels in maps for piece in _tiles(labels, tile)], num_classes) > 0).sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return torch.from_numpy(_of_shares(np.nan_to_num(counts.sum(0) / number)))
-
-
 def _mean_over_pictures(targets, num_classes, tile):
     """The weights of each map by itself, averaged."""
     return torch.stack([_weights([target], num_classes, tile) for target in targets]).mean(0)
@@ -142,7 +133,7 @@ MISTAKES = {
     "void pixels are below the line: f_c is divided by the *non-void* pixels of the tiles with the class": _wrong(
         shares=lambda counts, sizes, tile: _shares(counts, sizes)
     ),
-    "every tile counts as tile * tile pixels here: the last ones are smaller, and void pixels do not count": _wrong(
+    "every tile with the class counts the same here: below the line are its non-void pixels, and smaller tiles have fewer": _wrong(
         shares=lambda counts, sizes, tile: _shares(counts, np.full_like(sizes, tile * tile))
     ),
     "void pixels are counted as class 0: leave them out": _void_as(lambda classes: 0),
@@ -160,9 +151,6 @@ MISTAKES = {
     ),
     "f_c is the mean over the tiles of the class's share here: add up the pixels first, and divide once": _wrong(
         shares=_mean_share
-    ),
-    "the pixels are divided by the *number* of tiles with the class: they are divided by those tiles' non-void pixels": (
-        _pixels_over_pictures
     ),
     "these are the mean of the weights of each map by itself: count over the whole list first": _mean_over_pictures,
     "the frequencies 0 of absent classes are in the median: it is that of the classes that occur": _wrong(

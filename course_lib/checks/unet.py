@@ -1,6 +1,7 @@
 """The questions of exercise 08: one step up of the decoder, and a sum as a concatenation; the others in `unet_*`."""
 
 import functools
+import re
 
 import torch
 import torch.nn.functional as F
@@ -72,6 +73,12 @@ def _repeated(below: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 STEP_MISTAKES = {
+    "as many columns go in front as rows: their numbers can differ": _with(
+        fit=_crop(lambda rows, columns: (_half(rows), _half(rows)))
+    ),
+    "as many rows go in front as columns: their numbers can differ": _with(
+        fit=_crop(lambda rows, columns: (_half(columns), _half(columns)))
+    ),
     "the skip is cropped in the corner: the convolutions took as much from every side, so its *middle* lies under the upsampled map": _with(
         fit=_crop(lambda rows, columns: (0, 0))
     ),
@@ -86,15 +93,6 @@ STEP_MISTAKES = {
     ),
     "only rows are cropped in the middle: columns too": _with(fit=_crop(lambda rows, columns: (_half(rows), 0))),
     "only columns are cropped in the middle: rows too": _with(fit=_crop(lambda rows, columns: (0, _half(columns)))),
-    "as many columns go in front as rows: their numbers can differ": _with(
-        fit=_crop(lambda rows, columns: (_half(rows), _half(rows)))
-    ),
-    "as many rows go in front as columns: their numbers can differ": _with(
-        fit=_crop(lambda rows, columns: (_half(columns), _half(columns)))
-    ),
-    "what goes in front of the columns and of the rows is exchanged": _with(
-        fit=_crop(lambda rows, columns: (_half(columns), _half(rows)))
-    ),
     "the skip is resized (bilinear) to the upsampled map: crop it, resizing moves every cell": _with(
         fit=lambda skip, up: (_resized(skip, up, "bilinear"), up)
     ),
@@ -150,10 +148,13 @@ def _step_words(failed: Failed) -> str:
     if failed.want is None:
         if "must match" not in failed.why and "Sizes of tensors" not in failed.why:
             return failed.why
-        if any(a == b for a, b in zip(up, skip, strict=True)):
+        sizes = [int(size) for size in re.findall(r"size (\d+)", failed.why)[:2]]
+        if 0 in sizes:
             facts += "; where nothing has to go, `x[0:-0]` is empty"
-        elif any((a - b) % 2 for a, b in zip(up, skip, strict=True)):
-            facts += "; an odd number goes, so not as many behind as in front"
+        elif up[0] != up[1] and set(sizes) == set(up):
+            facts += "; a square is cut here, but rows and columns differ"
+        elif any(size - 1 in up and size - 1 in sizes for size in sizes):
+            facts += "; where an odd number goes, it is not as many behind as in front"
         return f"{failed.why} ({facts})"
     got, want = getattr(failed.got, "shape", ()), failed.want.shape
     if len(got) != 4 or got == want:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from course_lib.checks.answer import Failed
 from course_lib.checks.compare import difference
 from course_lib.checks.core import Property
+from course_lib.grading.words import kind
 
 KINDS = {
     "paper": [nn.Conv2d, nn.ReLU] * 2,
@@ -19,8 +20,7 @@ def _layers(student, case: dict) -> tuple[nn.Sequential, list[nn.Module]]:
     """The answer's network and its layers; Failed where it has not two convolutions."""
     network = student(**case)
     if not isinstance(network, nn.Sequential):
-        what = "nothing: is a `return` missing?" if network is None else type(network).__name__
-        raise Failed(f"return an nn.Sequential; this is {what}", case, network)
+        raise Failed(f"return an nn.Sequential, not {kind(network)}", case, network)
     layers = [layer for layer in network.modules() if not list(layer.children())]
     if (count := sum(isinstance(layer, nn.Conv2d) for layer in layers)) != 2:
         raise Failed(f"{count} Conv2d where two are wanted", case, network)
@@ -37,7 +37,9 @@ def _conv_fault(layers, inputs: int, outputs: int, variant: str) -> str | None:
     if first.in_channels != inputs:
         return f"the first convolution takes {first.in_channels} channels where inputs={inputs}"
     if first.out_channels == inputs != outputs and second.out_channels == outputs:
-        return f"the first convolution stays at {inputs} channels: it goes to outputs={outputs} at once, the second keeps them"
+        return f"the first convolution makes inputs={inputs} channels: it goes to outputs={outputs} at once, the second keeps them"
+    if first.out_channels != outputs:
+        return f"the first convolution makes {first.out_channels} channels where outputs={outputs}"
     if second.in_channels == inputs != outputs:
         return f"the second convolution takes inputs={inputs} channels: it reads what the first one made, outputs={outputs}"
     for conv, name in zip((first, second), NAMES, strict=True):
@@ -141,10 +143,12 @@ def _computes(claim: str, student, rng, variant: str, modes: tuple[bool, ...], *
         draws = type(rng)(type(rng.bit_generator)(seed))  # the same weights in every run
         for case, maps in cases:
             network, layers = _layers(student, case)
-            fault = _conv_fault(layers, **case) or _order_fault(layers, variant)
+            fault = _conv_fault(layers, **case)
+            if not fault and (fault := _order_fault(layers, variant)):
+                fault += f"; wanted: {_wanted(variant)}"
             norms = sum(isinstance(layer, nn.BatchNorm2d) for layer in layers)
             if fault and normalized and norms != 2:
-                raise Failed(f"{fault}; wanted: {_wanted(variant)}", case, network)
+                raise Failed(fault, case, network)
             maps, network = torch.from_numpy(maps), network.double()
             _draw(layers, draws)
             for training in modes:
@@ -157,8 +161,8 @@ def _computes(claim: str, student, rng, variant: str, modes: tuple[bool, ...], *
                         why = fault or f"the network stops with {type(error).__name__}: {str(error)[:200]}"
                         raise Failed(why, case, network) from None
                 if why := difference(got, want, 1e-9):
-                    fault = f"{fault}; wanted: {_wanted(variant)}" if fault else f"another map than wanted: {why}"
-                    raise Failed(fault, case, got[0], want[0])
+                    why = fault or f"another map than wanted: {why}"
+                    raise Failed(why, case, got[0], want[0])
 
     return Property(claim, test=test)
 

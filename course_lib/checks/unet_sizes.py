@@ -90,12 +90,10 @@ LENGTH_MISTAKES = {
     "only the picture's length is asked to be even: *every* pooling must meet an even one": _ruled(
         even=lambda n, first: first % 2 == 0
     ),
-    "one convolution a level: there are two, and each takes 2": _ruled(takes=2, bottom=2),
-    "each convolution takes 1 here: a 3x3 kernel takes one from *each* side, so 2": _ruled(
-        takes=2, bottom=2, after_up=2
+    "two convolutions take 2 here: each takes a pixel from *both* sides, so two of them take 4": _ruled(
+        takes=2, bottom=2
     ),
     "the two convolutions at the bottom are missing": _ruled(bottom=0),
-    "the convolutions on the way up are missing": _ruled(after_up=0),
     "one pooling too few is passed": _ruled(levels=lambda depth: max(depth - 1, 0)),
     "one pooling too many is passed: `depth` counts the poolings, not the levels": _ruled(
         levels=lambda depth: depth + 1
@@ -235,9 +233,11 @@ def fitting_sizes_properties(student, rng):
         return explained(text, _second(student), cases(*several), _pairs, OUTPUT_MISTAKES, _words)
 
     start = int(rng.integers(250, 400))
-    yield lengths("which lengths fit: one pooling", (1, 16, 22), (1, 1, 40), (1, 97, 110))
-    yield lengths("which lengths fit: the paper's four poolings", (4, 560, 580), (4, 1, 260), (4, start, start + 63))
-    yield lengths("which lengths fit: other depths, also none", (0, 1, 9), (2, 1, 70), (3, 1, 130), (5, 300, 480))
+    yield lengths("which lengths fit: one pooling, and three", (1, 16, 22), (1, 1, 40), (3, 1, 130))
+    yield lengths(
+        "which lengths fit: the paper's four poolings, and five", (4, 560, 580), (4, 1, 260), (5, start, start + 180)
+    )
+    yield lengths("which lengths fit: other depths, also none", (0, 1, 9), (2, 1, 70), (3, 1, start))
     yield lengths(
         "both ends belong to the range; it may hold no length that fits",
         (4, 188, 204),

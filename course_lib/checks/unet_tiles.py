@@ -89,7 +89,7 @@ def _steps_of_tiles(image, output_size, margin):
 
 
 SPLIT_MISTAKES = {
-    "outside the picture there are zeros: mirror it; a network has seen no such black frame in training": _with(
+    "outside the picture there are zeros, a black frame: mirror the picture": _with(
         mirror=lambda place, length: torch.where(_outside(place, length), -1, place)
     ),
     "the row at the border is repeated here (row -1 is row 0): mirrored at it, row -1 is row 1": _with(mirror=_repeated),
@@ -166,7 +166,7 @@ def split_properties(student, rng):
     yield claim("one tile, and what lies around it", (1, 4, 4, 4, 1), (1, 5, 5, 5, 2), (2, 6, 6, 6, 3))
     yield claim("a picture that the answers fill exactly", (1, 4, 8, 4, 1), (2, 6, 9, 3, 2), (3, 8, 4, 2, 1))
     yield claim("no margin", (1, 4, 6, 2, 0), (2, 6, 9, 3, 0))
-    yield claim("pictures in which the last tiles reach beyond", (1, 5, 7, 4, 1), (2, 7, 10, 3, 2), (3, 9, 5, 4, 2))
+    yield claim("pictures in which the last tiles reach beyond", (1, 5, 7, 4, 1), (2, 7, 10, 3, 2), (3, 9, 7, 4, 2))
     yield claim(
         "a margin, or a tile, larger than the picture",
         (1, 3, 4, 2, 4),
@@ -220,16 +220,16 @@ def _through_a_network(student, rng, *cases) -> Property:
     return Property("a small unpadded network says to the tiles what it says to the whole mirrored picture", test=test)
 
 
-def _join(answers, height, width, across=None, place=divmod, cut=(0, 0)) -> Tensor:
-    """The answers side by side; each step can be exchanged. place(number, across) -> (row, column) of answers."""
+def _join(answers, height, width, across=None, place=divmod, cut=None) -> Tensor:
+    """The answers side by side; each step can be exchanged. place(number, across) -> (row, column) of answers. cut: rows, columns."""
     count, classes, s, _ = answers.shape
     across = across or -(-width // s)
     spots = [place(number, across) for number in range(count)]
     whole = answers.new_zeros(classes, (max(r for r, _ in spots) + 1) * s, (max(c for _, c in spots) + 1) * s)
     for answer, (row, column) in zip(answers, spots, strict=True):
         whole[:, row * s : row * s + s, column * s : column * s + s] = answer
-    top, left = cut[0], cut[1]
-    return whole[:, top : top + height, left : left + width]
+    rows, columns = cut or (height, width)
+    return whole[:, :rows, :columns]
 
 
 def _rows_of(length: int, answers: Tensor) -> int:
@@ -242,8 +242,7 @@ def _by_columns(answers, height, width) -> Tensor:
 
 
 def _uncut(answers, height, width) -> Tensor:
-    s = answers.shape[-1]
-    return _join(answers, _rows_of(height, answers) * s, _rows_of(width, answers) * s)
+    return _join(answers, height, width, cut=(None, None))
 
 
 def _from_the_middle(answers, height, width) -> Tensor:
@@ -259,14 +258,12 @@ def _from_the_end(answers, height, width) -> Tensor:
 def _shifted_back(answers, height, width, average=False) -> Tensor:
     """The last answers are laid so that they end with the picture, over those before, or averaged with them."""
     _, classes, s, _ = answers.shape
-    if height < s or width < s:
-        raise ValueError("there is nothing to shift")
     total, seen = answers.new_zeros(classes, height, width), answers.new_zeros(height, width)
     for number, answer in enumerate(answers):
         row, column = divmod(number, _rows_of(width, answers))
-        top, left = min(row * s, height - s), min(column * s, width - s)
-        place = slice(top, top + s), slice(left, left + s)
-        total[:, place[0], place[1]] = answer + (total[:, place[0], place[1]] if average else 0)
+        top, left = max(0, min(row * s, height - s)), max(0, min(column * s, width - s))
+        place, part = (slice(top, top + s), slice(left, left + s)), answer[:, : height - top, : width - left]
+        total[:, place[0], place[1]] = part + (total[:, place[0], place[1]] if average else 0)
         seen[place] = seen[place] + 1 if average else 1
     return total / seen
 
@@ -310,10 +307,10 @@ JOIN_MISTAKES = {
     "each answer's rows and columns are exchanged": lambda answers, height, width: _join(
         answers.transpose(-1, -2), height, width
     ),
-    "height and width are exchanged": lambda answers, height, width: _join(answers, width, height),
-    "the joined map's rows and columns are exchanged": lambda answers, height, width: _join(
+    "height and width are exchanged: (K, height, width)": lambda answers, height, width: _join(answers, height, width, cut=(width, height)),
+    "the joined map's rows and columns are exchanged": lambda answers, height, width: _uncut(
         answers, height, width
-    ).transpose(1, 2),
+    ).transpose(1, 2)[:, :height, :width],
 }  # fmt: skip
 
 
@@ -321,12 +318,10 @@ def _join_words(failed: Failed) -> str:
     given, got = failed.given or {}, getattr(failed.got, "shape", ())
     if not {"answers", "height", "width"} <= set(given):
         return failed.why
-    count, _, s, _ = given["answers"].shape
+    s = given["answers"].shape[-1]
     down, across = _rows_of(given["height"], given["answers"]), _rows_of(given["width"], given["answers"])
-    facts = (
-        f"{count} answers of {s} x {s} lie in {down} rows of {across}; {given['height']} x {given['width']} pixels stay"
-    )
-    if failed.want is None or (len(got) == 3 and got != failed.want.shape):
+    facts = f"{down} x {across} answers of {s} x {s} pixels, of which {given['height']} x {given['width']} stay"
+    if failed.want is None or (len(got) and got != failed.want.shape):
         return f"{failed.why} ({facts})"
     return failed.why
 
@@ -346,8 +341,14 @@ def join_properties(student, rng):
 
         return explained(text, student, [one for one, _ in pairs], whole, JOIN_MISTAKES, _join_words, tol=1e-9)
 
-    yield claim("one answer, and several in a row", (1, 1, 3, 3, 3), (2, 2, 3, 9, 3), (1, 3, 2, 8, 2))
-    yield claim("several rows, filled exactly", (1, 1, 4, 6, 2), (2, 3, 9, 6, 3), (1, 2, 4, 20, 4))
+    yield claim("one answer, and as many in a row as in a column", (1, 1, 3, 3, 3), (2, 2, 4, 4, 2), (1, 3, 9, 9, 3))
+    yield claim(
+        "any number of rows and columns, filled exactly",
+        (1, 1, 4, 6, 2),
+        (2, 2, 3, 9, 3),
+        (2, 3, 9, 6, 3),
+        (1, 2, 4, 20, 4),
+    )
     yield claim("a picture that ends within the last answers", (1, 1, 5, 7, 3), (2, 2, 10, 14, 4), (3, 2, 7, 4, 3))
     yield claim(
         "a picture smaller than one answer, on one axis or on both", (1, 2, 3, 4, 6), (2, 3, 11, 3, 5), (1, 1, 2, 9, 4)

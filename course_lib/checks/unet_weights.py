@@ -99,24 +99,25 @@ def _second_pixel(ids, w0, sigma):
 
 MISTAKES = {
     "the distances go to the middle of the objects: a distance goes to an object's *nearest* pixel": _with(away=_from_center),
-    "these are weights by $d_1$ alone, for all edges: without $d_2$ the rim of a lone object counts as much as a gap": _around_all,
-    "these are weights by $d_2$ alone: both distances are in the sum": _of_the_formula(
+    "only the distance to the nearest object is in these weights (is the background, 0, taken for an object, too?): then the rim of a lone "
+    "object counts as much as a gap": _around_all,
+    "these are weights by d2 alone: both distances are in the sum": _of_the_formula(
         lambda d1, d2, w0, sigma: _gauss(0, d2, w0, sigma)
     ),
-    "$d_2$ is the distance to the second nearest *pixel* here, mostly of the same object: take it to the second nearest object": (
+    "d2 is the distance to the second nearest *pixel* here, mostly of the same object: take it to the second nearest object": (
         _second_pixel
     ),
-    "$d_1$ is taken twice: $d_2$ is the distance to the second nearest object": _with(
+    "d1 is taken twice: d2 is the distance to the second nearest object": _with(
         pick=lambda far: (far[0], far[0]), alone=lambda d, w0, sigma: _gauss(d, d, w0, sigma)
     ),
-    "$d_2$ is the distance to the *farthest* object: the second nearest is asked": _with(pick=lambda far: (far[0], far[-1])),
-    "the distances of all objects are added: $d_1$ and $d_2$ belong to the two nearest": _with(
+    "d2 is the distance to the *farthest* object: the second nearest is asked": _with(pick=lambda far: (far[0], far[-1])),
+    "the distances of all objects are added: d1 and d2 belong to the two nearest": _with(
         pick=lambda far: (far.sum(0), 0), alone=lambda d, w0, sigma: _gauss(d, 0, w0, sigma)
     ),
-    "these are the first two objects by number: $d_1$ and $d_2$ belong to the two nearest at each pixel": (
+    "these are the first two objects by number: d1 and d2 belong to the two nearest at each pixel": (
         lambda ids, w0, sigma: _weights(ids, w0, sigma, objects=lambda ids: _each(ids)[:2])
     ),
-    "each distance is squared by itself: the *sum* is squared, $(d_1 + d_2)^2$": _of_the_formula(
+    "each distance is squared by itself: the *sum* is squared, (d1 + d2)²": _of_the_formula(
         lambda d1, d2, w0, sigma: w0 * np.exp(-(d1**2 + d2**2) / (2 * sigma**2))
     ),
     "the difference of the distances is squared: it is their sum": _of_the_formula(
@@ -142,7 +143,7 @@ MISTAKES = {
         lambda d1, d2, w0, sigma: w0 * np.exp((d1 + d2) ** 2 / (2 * sigma**2))
     ),
     "`w0` is missing": _of_the_formula(lambda d1, d2, w0, sigma: _gauss(d1, d2, 1, sigma)),
-    "this is the density of a normal distribution: here no √(2π)σ divides it, so at distance 0 the weight is $w_0$": _of_the_formula(
+    "this is the density of a normal distribution: here no √(2π)σ divides it, so at distance 0 the weight is w0": _of_the_formula(
         lambda d1, d2, w0, sigma: _gauss(d1, d2, w0, sigma) / (np.sqrt(2 * np.pi) * sigma)
     ),
     "1 is added: the border weights are the second term alone": lambda ids, w0, sigma: _weights(ids, w0, sigma) + 1,
@@ -154,9 +155,6 @@ MISTAKES = {
     "objects have the weight w0: theirs is 0": lambda ids, w0, sigma: _weights(ids, w0, sigma, inside=w0),
     "background and objects are exchanged: the weights lie on the background": lambda ids, w0, sigma: torch.where(
         ids == 0, 0, _weights(ids, w0, sigma, inside=None)
-    ),
-    "the background is taken for an object: its number, 0, is none": _with(
-        objects=lambda ids: [ids == number for number in np.unique(ids)]
     ),
     "an object is taken for a connected piece of all objects here: an object is all pixels of one number": _with(objects=_pieces),
     "an object is taken for a connected piece (over corners, too) of all objects: an object is all pixels of one number": _with(
@@ -182,10 +180,12 @@ MISTAKES = {
     "all distances are 0 on the background: `distance_transform_edt` measures *inside* a mask, so the mask is all but the object": (
         _with(away=ndimage.distance_transform_edt)
     ),
+}  # fmt: skip
+LONE_MISTAKES = {
     "a lone object has weights around it: with fewer than two objects there is no gap, and all weights are 0": _with(
         alone=lambda d, w0, sigma: _gauss(d, 0, w0, sigma)
     ),
-    "with a lone object, $d_1$ is taken for $d_2$, too: with fewer than two objects all weights are 0": _with(
+    "with a lone object, d1 is taken for d2, too: with fewer than two objects all weights are 0": _with(
         alone=lambda d, w0, sigma: _gauss(d, d, w0, sigma)
     ),
 }  # fmt: skip
@@ -230,8 +230,8 @@ def gap_weights_properties(student, rng):
     def case(ids, w0, sigma):
         return {"ids": torch.as_tensor(ids), "w0": w0, "sigma": sigma}
 
-    def claim(text, *cases):
-        return explained(text, student, list(cases), _weights, MISTAKES, _words, tol=1e-5)
+    def claim(text, *cases, mistakes=MISTAKES):
+        return explained(text, student, list(cases), _weights, mistakes, _words, tol=1e-5)
 
     def drawn(size, numbers, w0, sigma, dtype=torch.int64):
         return case(_discs(rng, *size, numbers, dtype), w0, sigma)
@@ -274,4 +274,5 @@ def gap_weights_properties(student, rng):
         drawn((9, 12), [7], 10.0, 5.0),
         case([[4, 4], [4, 4]], 10.0, 5.0),
         case([[1, 2, 2], [1, 1, 2]], 10.0, 5.0),
+        mistakes=LONE_MISTAKES,
     )

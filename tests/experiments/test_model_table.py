@@ -38,7 +38,8 @@ def test_the_gpu_profile_builds_the_papers_widths(monkeypatch):
 
 def test_a_row_chooses_its_rate_and_measures_every_seed(few):
     row = model_table.row("small", small, few, seeds=2)
-    assert row["lr"] in model_table.RATES
+    assert list(row["rates"]) == [str(rate) for rate in model_table.RATES]
+    assert row["rates"][str(row["lr"])] == max(row["rates"].values())
     assert row["params"] == sum(p.numel() for p in small().parameters())
     assert [run["seed"] for run in row["runs"]] == [0, 1]
     assert set(row["runs"][0]["metrics"]) == {"miou", "miou_low", "miou_high", "boundary_f1", "accuracy"}
@@ -78,10 +79,13 @@ def test_camvid_trains_and_the_rate_is_chosen_on_late_training_frames(monkeypatc
     seen = []
     monkeypatch.setattr(model_table, "train", lambda build, p, lr, seed, data=None: seen.append(data) or (build(), 0.0))
     row = model_table.row("small", lambda: UNet(3, 11, width=2, depth=2), protocol, seeds=1)
-    assert [len(data) if data is not None else None for data in seen] == [first, first, None]
+    assert [len(data) if data is not None else None for data in seen] == [first] * len(model_table.RATES) + [None]
     assert 0 <= row["runs"][0]["metrics"]["miou"] < 0.5
 
 
 def test_the_committed_table_has_the_rows_of_the_script():
     record = json.loads((evidence.RESULTS / "06_models.json").read_text(encoding="utf-8"))
     assert [arm["name"] for arm in record["arms"]] == [model_table.BASE, *model_table.models(9)]
+    for arm in record["arms"][1:]:
+        assert list(arm["rates"]) == [str(rate) for rate in model_table.RATES]
+        assert arm["rates"][str(arm["lr"])] == max(arm["rates"].values()), arm["name"]

@@ -47,7 +47,7 @@ def bill_by_tensors(widths, height, width, batch):
 
 def bill_by_powers(widths, height, width, batch):
     """Rounding up in steps is rounding up at once."""
-    bill = {name: 0 for name in ("bits", "int64", "float16", "float32")}
+    bill = dict.fromkeys(("bits", "int64", "float16", "float32"), 0)
     for i, channels in enumerate(widths):
         cells = batch * channels * math.ceil(height / 2**i) * math.ceil(width / 2**i)
         windows = batch * channels * math.ceil(height / 2 ** (i + 1)) * math.ceil(width / 2 ** (i + 1))
@@ -211,7 +211,7 @@ BILL_MUTANTS = [
     (bill_indexes_cells, "one index for each *window*"),
     (bill_in_int32, "as int32 would"),
     (bill_of_pairs, "two indices for each window"),
-    (bill_says_half, "at an odd size there are more windows"),
+    (bill_says_half, "this is half of the whole maps"),
     (bill_by_quarters, "rows and columns round up each by itself"),
     (bill_of_two_bytes, "this counts bits"),
     (bill_of_a_byte_each, "a byte of its own"),
@@ -321,7 +321,9 @@ def weights_of_void_as_background(targets, num_classes, tile):
 
 
 def weights_forget_void(targets, num_classes, tile):
-    counts = torch.stack([torch.bincount(t.flatten(), minlength=num_classes) for t in all_tiles(targets, tile)])
+    counts = torch.stack(
+        [torch.bincount(t.flatten(), minlength=num_classes) for t in all_tiles(targets, tile)]
+    ).double()
     return weighed(counts.sum(0), (counts.sum(1, keepdim=True) * (counts > 0)).sum(0))
 
 
@@ -446,7 +448,7 @@ WEIGHT_MUTANTS = [
     (weights_of_the_library, "of course_lib, which this question does not allow"),
     (weights_of_all_pixels, "only the tiles that contain it count"),
     (weights_with_void_below, "void pixels are below the line"),
-    (weights_of_full_tiles, "every tile counts as tile * tile pixels"),
+    (weights_of_full_tiles, "every tile with the class counts the same"),
     (weights_of_void_as_background, "counted as class 0"),
     (weights_forget_void, "`bincount` has made room for it"),
     (weights_drop_the_rest, "are left out here"),
@@ -458,7 +460,7 @@ WEIGHT_MUTANTS = [
     (weights_chunk, "tile x tile pieces"),
     (weights_of_strips, "strips of rows"),
     (weights_of_mean_shares, "add up the pixels first, and divide once"),
-    (weights_by_number_of_tiles, "divided by the *number* of tiles"),
+    (weights_by_number_of_tiles, "every tile with the class counts the same"),
     (weights_averaged, "count over the whole list first"),
     (weights_median_of_all, "the frequencies 0 of absent classes"),
     (weights_lower_median, "`torch.median` takes that one"),

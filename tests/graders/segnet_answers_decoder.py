@@ -105,7 +105,7 @@ def mirror_narrows_first(counts, widths, num_classes):
 
 
 def mirror_never_narrows(counts, widths, num_classes):
-    rows = [row[:-1] + [row[0]] for row in rows_of(counts, widths, num_classes)]
+    rows = [[*row[:-1], row[0]] for row in rows_of(counts, widths, num_classes)]
     rows[-1][-1] = num_classes
     return networks(rows)
 
@@ -246,6 +246,7 @@ def unpooled(x, where, size):
     return F.max_unpool2d(x, where, 2, output_size=size)
 
 
+@torch.no_grad()
 def decode_pops(code, indices, sizes, stages):
     x = code
     for stage in stages:
@@ -382,14 +383,14 @@ def decode_behind_a_relu(code, indices, sizes, stages):
 
 
 DECODE_MUTANTS = [
-    (decode_first_in_first_out, "is this map unpooled with the indices of its own pooling?"),
-    (decode_pops_the_front, "is this map unpooled with the indices of its own pooling?"),
+    (decode_first_in_first_out, "is this map unpooled with what belongs to its own pooling?"),
+    (decode_pops_the_front, "is this map unpooled with what belongs to its own pooling?"),
     (decode_turns_the_sizes_only, "the code has"),
     (decode_turns_the_stages, "the stages run in the wrong order"),
     (decode_stage_first, "the network runs before the unpooling"),
     (decode_doubles, "each unpooling doubles the map here"),
     (decode_doubles_and_cuts, "which is then cut"),
-    (decode_doubles_and_cuts_at_the_end, "which is then cut"),
+    (decode_doubles_and_cuts_at_the_end, "the scores are cut at the end"),
     (decode_bilinear, "enlarged bilinearly"),
     (decode_nearest, "by repeating cells"),
     (decode_to_corners, "the upper left cell of its window"),

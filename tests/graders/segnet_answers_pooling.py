@@ -193,7 +193,7 @@ def pool_turns_windows(x):
 
 
 def pool_through_channels(x):
-    N, C, H, W = x.shape
+    C, H, W = x.shape[1:]
     return places(x, lambda rows, columns, k: torch.arange(C).view(C, 1, 1) * H * W + rows * W + columns)
 
 
@@ -260,7 +260,7 @@ POOL_MUTANTS = [
     (pool_pads_zeros, "filled with 0 here"),
     (pool_unfolds, "filled with 0 here"),
     (pool_pads_a_low_number, "a finite number, however low, can win"),
-    (pool_starts_from_zero, "of 19 values differ" if False else "where"),
+    (pool_starts_from_zero, "the maximum so far begins with 0"),
     (pool_moves_inward, "moved inward here"),
     (pool_averages, "this is the mean of each window"),
     (pool_of_absolute_values, "−3 is smaller than 1"),
@@ -294,8 +294,7 @@ POOL_ALTERNATES = [pool_by_slices, pool_by_loops, pool_carries_places]
 
 def unpool_by_offsets(x, indices, size):
     """One flat tensor, with an offset for each map."""
-    N, C, h, w = x.shape
-    H, W = size
+    (N, C), (H, W) = x.shape[:2], size
     out = torch.zeros(N * C * H * W, dtype=x.dtype)
     start = torch.arange(N * C).view(N, C, 1, 1) * H * W
     out[(start + indices).flatten()] = x.flatten()
@@ -327,14 +326,14 @@ def unpool_as_pytorch(x, indices, size):
 
 
 def unpool_into_one_map(x, indices, size):
-    N, C, h, w = x.shape
+    N, C = x.shape[:2]
     out = torch.zeros(N * C * size[0] * size[1], dtype=x.dtype)
     out[indices.flatten()] = x.flatten()
     return out.view(N, C, *size)
 
 
 def unpool_into_one_map_a_picture(x, indices, size):
-    N, C, h, w = x.shape
+    N, C = x.shape[:2]
     out = torch.zeros(N, C * size[0] * size[1], dtype=x.dtype)
     out.scatter_(1, indices.flatten(1), x.flatten(1))
     return out.view(N, C, *size)
@@ -451,8 +450,8 @@ UNPOOL_MUTANTS = [
     (unpool_to_corners, "the upper left cell of its window"),
     (unpool_doubles, "twice as large as x here"),
     (unpool_doubles_and_cuts, "and then cut"),
-    (unpool_with_double_width, "twice the width of x"),
-    (unpool_with_own_width, "out of bounds"),
+    (unpool_with_double_width, "with W = size[1])"),
+    (unpool_with_own_width, "with W = size[1])"),
     (unpool_with_the_height, "with the height of the map"),
     (unpool_turned_size, "W rows of H cells"),
     (unpool_reads_columns, "column by column"),

@@ -18,7 +18,10 @@ def paper(inputs, outputs, **settings):
 
 def today(inputs, outputs, padding=1, bias=False, norm=nn.BatchNorm2d):
     settings = {"padding": padding, "bias": bias}
-    normalized = lambda: norm(outputs)
+
+    def normalized():
+        return norm(outputs)
+
     return stage(inputs, outputs, normalized, nn.ReLU, **settings) + stage(
         outputs, outputs, normalized, nn.ReLU, **settings
     )
@@ -88,7 +91,10 @@ def conv_normalizes_late(inputs, outputs, variant):
     if variant == "paper":
         return right(inputs, outputs, variant)
     settings = {"padding": 1, "bias": False}
-    norm = lambda: nn.BatchNorm2d(outputs)
+
+    def norm():
+        return nn.BatchNorm2d(outputs)
+
     return nn.Sequential(
         *stage(inputs, outputs, nn.ReLU, norm, **settings), *stage(outputs, outputs, nn.ReLU, norm, **settings)
     )
@@ -209,7 +215,7 @@ MUTANTS = [
     (conv_shares_a_relu, "stands in the network twice"),
     (conv_softened, "LeakyReLU is in it"),
     (conv_only_one, "1 Conv2d where two are wanted"),
-    (conv_as_a_list, "return an nn.Sequential; this is list"),
+    (conv_as_a_list, "return an nn.Sequential, not a list"),
     (conv_as_a_module, "use layers of torch.nn in nn.Sequential"),
 ]
 ALTERNATES = [conv_of_words, conv_in_parts]

@@ -59,7 +59,8 @@ def sizes_closed(depth, low, high):
 def sizes_from_the_library(depth, low, high):
     def trace(n):
         try:
-            return unet_valid.sizes(n, depth).decoder[-1]
+            found = unet_valid.sizes(n, depth)
+            return (found.decoder or found.encoder)[-1]
         except ValueError:
             return None
 
@@ -77,6 +78,10 @@ def sizes_12_mod_16(depth, low, high):
 
 def sizes_any_12(depth, low, high):
     return [(n, n - 184) for n in range(low, high + 1) if n % 16 == 12]
+
+
+def less(pixels):
+    return lambda n: n - pixels
 
 
 def follow(
@@ -114,13 +119,11 @@ def sizes_odd(depth, low, high):
 
 
 def sizes_one_convolution(depth, low, high):
-    minus = lambda n: n - 2
-    return traced(depth, low, high, lambda n: follow(n, depth, minus, minus))
+    return traced(depth, low, high, lambda n: follow(n, depth, less(2), less(2), lambda n: 2 * n - 2))
 
 
-def sizes_one_pixel(depth, low, high):
-    minus = lambda n: n - 2
-    return traced(depth, low, high, lambda n: follow(n, depth, minus, minus, lambda n: 2 * n - 2))
+def sizes_one_convolution_down(depth, low, high):
+    return traced(depth, low, high, lambda n: follow(n, depth, less(2), less(2)))
 
 
 def sizes_without_bottom(depth, low, high):
@@ -187,10 +190,10 @@ MUTANTS = [
     (sizes_without_bound, "no lower bound"),
     (sizes_of_nothing, "a map of 0 pixels passes"),
     (sizes_odd, "odd maps are pooled here"),
-    (sizes_one_convolution, "one convolution a level"),
-    (sizes_one_pixel, "each convolution takes 1 here"),
+    (sizes_one_convolution, "two convolutions take 2 here"),
+    (sizes_one_convolution_down, "does not fit depth 1"),
     (sizes_without_bottom, "the two convolutions at the bottom are missing"),
-    (sizes_padded_up, "the convolutions on the way up are missing"),
+    (sizes_padded_up, "the convolutions on the way up take nothing"),
     (sizes_one_less, "one pooling too few"),
     (sizes_one_more, "`depth` counts the poolings"),
     (sizes_without_high, "`high` itself is missing"),

@@ -190,12 +190,12 @@ STEP_MUTANTS = [
     (step_at_the_end, "the last rows and columns of the skip are kept"),
     (step_rounds_up, "here it is the other way round"),
     (step_by_torchvision, "rounded to the even neighbor"),
-    (step_of_the_lesson, "the upsampled map has"),
+    (step_of_the_lesson, "a square is cut here, but rows and columns differ"),
     (step_from_both_ends, "where nothing has to go, `x[0:-0]` is empty"),
-    (step_from_both_ends, "so not as many behind as in front"),
+    (step_from_both_ends, "it is not as many behind as in front"),
     (step_starts_alike, "as many columns go in front as rows"),
     (step_crops_rows, "only rows are cropped in the middle"),
-    (step_exchanges_axes, "of the columns and of the rows is exchanged"),
+    (step_exchanges_axes, "the upsampled map has 8 x 4 cells, the skip 10 x 12"),
     (step_resizes_the_skip, "resized (bilinear) to the upsampled map"),
     (step_resizes_hard, "resized (nearest) to the upsampled map"),
     (step_resizes_the_map, "the upsampled map is resized (bilinear)"),
@@ -237,7 +237,7 @@ def concat_by_convolution(weight, project, bias):
 
 def concat_by_trying(weight, project, bias):
     """Asks the decoder that adds: one pixel of 1 at a time. (A convolution reads its kernel backwards from such a picture.)"""
-    k, c, side, _ = weight.shape
+    _, c, side, _ = weight.shape
     d, around = project.shape[1], 2 * side - 1
 
     def decoder(up, skip):

@@ -307,10 +307,7 @@ def join_turns_answers(answers, height, width):
 
 
 def join_exchanges_sides(answers, height, width):
-    count, classes, s, _ = answers.shape
-    across = -(-width // s)
-    whole = join_uncut(answers, height, width)
-    return whole[:, :width, :height]
+    return join_uncut(answers, height, width)[:, :width, :height]
 
 
 def join_without_room(answers, height, width):
@@ -332,7 +329,7 @@ def join_decides(answers, height, width):
 
 JOIN_MUTANTS = [
     (join_by_columns, "laid down column by column"),
-    (join_turned, "answers of 3 x 3 lie in 1 rows of 3"),
+    (join_turned, "the joined map's rows and columns"),
     (join_rounds_down, "width / s is rounded down"),
     (join_counts_rows, "as many answers are laid in a row as there are in a column"),
     (join_uncut, "what reaches beyond the picture is still there"),
@@ -343,9 +340,9 @@ JOIN_MUTANTS = [
     (join_shifts_back, "shifted back until they end with the picture"),
     (join_averages, "averaged with those before"),
     (join_turns_answers, "each answer's rows and columns are exchanged"),
-    (join_exchanges_sides, "where (2, 3, 9) is wanted"),
-    (join_without_room, "stay)"),
-    (join_channels_last, "lie in 1 rows of"),
-    (join_decides, "lie in 1 rows of"),
+    (join_exchanges_sides, "height and width are exchanged"),
+    (join_without_room, "2 x 3 answers of 3 x 3 pixels, of which 5 x 7 stay"),
+    (join_channels_last, "2 x 3 answers of 2 x 2 pixels, of which 4 x 6 stay"),
+    (join_decides, "2 x 3 answers of 2 x 2 pixels, of which 4 x 6 stay"),
 ]
 JOIN_ALTERNATES = [join_by_permute, join_by_cat, join_by_pixels]

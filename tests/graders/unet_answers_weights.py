@@ -229,13 +229,13 @@ def weights_as_an_array(ids, w0, sigma):
 
 
 MUTANTS = [
-    (weights_of_edges, "weights by $d_1$ alone"),
+    (weights_of_edges, "only the distance to the nearest object"),
     (weights_from_centers, "an object's *nearest* pixel"),
     (weights_to_the_second_pixel, "the second nearest *pixel* here"),
     (weights_of_pieces, "a connected piece of all objects"),
     (weights_of_each_piece, "two pieces of one object"),
     (weights_of_all_numbers, "numbers that are left out count as objects"),
-    (weights_with_background, "the background is taken for an object"),
+    (weights_with_background, "is the background, 0, taken for an object"),
     (weights_measure_inside, "measures *inside* a mask"),
     (weights_of_squares, "each distance is squared by itself"),
     (weights_of_differences, "the difference of the distances"),
@@ -246,8 +246,8 @@ MUTANTS = [
     (weights_without_brackets, "this multiplies by σ²"),
     (weights_without_minus, "the minus in the exponent"),
     (weights_without_w0, "`w0` is missing"),
-    (weights_d2_alone, "weights by $d_2$ alone"),
-    (weights_d1_twice, "$d_1$ is taken twice"),
+    (weights_d2_alone, "weights by d2 alone"),
+    (weights_d1_twice, "d1 is taken twice"),
     (weights_to_the_farthest, "the *farthest* object"),
     (weights_on_objects, "objects have weights, too"),
     (weights_plus_one, "1 is added: the border weights"),
