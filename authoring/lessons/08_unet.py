@@ -654,7 +654,7 @@ widgets.quiz(
 #
 # **Glossary:** **up-convolution**, **skip**, **valid convolution**, **overlap-tile**, **elastic deformation**, **border weights**, **attention gate**, **deep supervision**, **foreground IoU**, **object F1**
 #
-# **Next:** lesson 09 asks what a network needs to know of the whole scene.
+# **Your turn:** [exercise 08](../exercises/08_unet.ipynb). **Next:** lesson 09 asks what a network needs to know of the whole scene.
 
 # %% [markdown] tags=["references"]
 # ## References

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from course_lib.checks.answer import Failed
 from course_lib.checks.core import Question
+from course_lib.checks.fcn_crops import crop_offsets_properties
 from course_lib.checks.fcn_head import head_to_scores_properties
-from course_lib.checks.fcn_sizes import crop_offsets_properties, fcn_sizes_properties
+from course_lib.checks.fcn_sizes import fcn_sizes_properties
 from course_lib.checks.mistakes import explained
 
 # 2 · double, lay over, add

@@ -233,7 +233,7 @@ def fitting_sizes_properties(student, rng):
         return explained(text, _second(student), cases(*several), _pairs, OUTPUT_MISTAKES, _words)
 
     start = int(rng.integers(250, 400))
-    yield lengths("which lengths fit: one pooling, and three", (1, 16, 22), (1, 1, 40), (3, 1, 130))
+    yield lengths("which lengths fit: one pooling, and three", (1, 16, 22), (1, 1, 60), (3, 1, 130))
     yield lengths(
         "which lengths fit: the paper's four poolings, and five", (4, 560, 580), (4, 1, 260), (5, start, start + 180)
     )
