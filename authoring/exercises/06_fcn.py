@@ -28,7 +28,7 @@ check = checks.exercise("06_fcn")
 # `Conv2d (FC6), ReLU, Dropout2d, Conv2d (FC7), ReLU, Dropout2d, Conv2d (score layer)`.
 #
 # - FC6 and FC7 keep their weights and biases. For every k × k window of a larger map they say what the head would have
-#   said to that window, so a map `(N, channels, H, W)` gives `(N, ..., H - k + 1, W - k + 1)`.
+#   said to that window, so without padding a map `(N, channels, H, W)` gives `(N, ..., H - k + 1, W - k + 1)`.
 # - FC6 pads `padding` cells of zeros on each side, FC7 and the score layer none. No strides.
 # - A Dropout drops a whole neuron. In a map, a neuron is a whole channel: so `Dropout2d`, each with the `p` of the Dropout
 #   it replaces.
@@ -245,8 +245,9 @@ check(4, fcn_sizes)
 # 4. Behind the last sum (or at once, if there are no skips), the map is upsampled by rule 2 until its cells are one pixel apart.
 #    The last crop is the number of its cells in front of pixel 0.
 #
-# Return a tuple of ints: the crop of each sum, then the last one. In all the nets asked here, the places agree exactly,
-# so every crop is a whole number. For FCN-8s the result is `(5, 9, 31)`.
+# Return a tuple of ints: the crop of each sum, then the last one. In all the nets asked here, f is 2 or more and the places
+# agree exactly, so every crop is a whole number. If one is not, do not round it: look for the reason. For FCN-8s the
+# result is `(5, 9, 31)`.
 #
 # On paper: one pooling, `[(2, 2, 0)]`, and no skips. Its first cell sees the pixels 0 and 1, so it lies at 0.5. Where does
 # the first cell of the upsampled map lie?

@@ -93,8 +93,38 @@ def _shrunk(up: Tensor, skip: Tensor, offset: int, smooth: bool = True) -> tuple
     return up, F.interpolate(skip, size=up.shape[-2:], **mode)
 
 
+def _square(up: Tensor, skip: Tensor, offset: int) -> tuple[Tensor, Tensor]:
+    """Both maps cut to the smallest of their four sides."""
+    up, skip = _overlap(up, skip, offset)
+    side = min(up.shape[-2:])
+    return up[..., :side, :side], skip[..., :side, :side]
+
+
+def _not_cut_behind(up: Tensor, skip: Tensor, offset: int) -> tuple[Tensor, Tensor]:
+    """As large as the doubled map, with zeros where the skip's has ended."""
+    part = skip[..., max(offset, 0) :, max(offset, 0) :]
+    up = up[..., max(-offset, 0) :, max(-offset, 0) :]
+    whole = torch.zeros_like(up)
+    height, width = (min(a, b) for a, b in zip(up.shape[-2:], part.shape[-2:], strict=True))
+    whole[..., :height, :width] = part[..., :height, :width]
+    return up, whole
+
+
 def _with(**steps):
     return functools.partial(_fuse, **steps)
+
+
+def _overwritten(coarse: Tensor, kernel: Tensor) -> Tensor:
+    """Each stamp takes the place of what the stamps before it have left there."""
+    up = coarse.new_zeros(*coarse.shape[:2], *(2 * side + 2 for side in coarse.shape[-2:]))
+    for i in range(coarse.shape[-2]):
+        for j in range(coarse.shape[-1]):
+            up[..., 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] = coarse[..., i, j, None, None] * kernel
+    return up
+
+
+def _first_picture(coarse: Tensor, kernel: Tensor) -> Tensor:
+    return _doubled(coarse[:1].expand(coarse.shape), kernel)
 
 
 def _first_class(coarse, kernel):
@@ -132,6 +162,22 @@ FUSE_MISTAKES = {
     "skip[offset:] with a negative offset counts from the end, and keeps the last cells only": _with(
         lay=lambda up, skip, o: _cut(up, skip[..., o:, o:])
     ),
+    "a negative offset is cut off behind the doubled map: its first rows and columns are those that lie outside": _with(
+        lay=lambda up, skip, o: _cut(up[..., :o, :o], skip) if o < 0 else _overlap(up, skip, o)
+    ),
+    "the doubled map begins one cell too late here: its first cell comes on row `offset`, counted from 0": _with(
+        lay=lambda up, skip, o: _overlap(up, skip, o + 1)
+    ),
+    "the doubled map begins one cell too early here: its first cell comes on row `offset`, counted from 0": _with(
+        lay=lambda up, skip, o: _overlap(up, skip, o - 1)
+    ),
+    "the offset is doubled: it already counts cells of the skip's map": _with(
+        lay=lambda up, skip, o: _overlap(up, skip, 2 * o)
+    ),
+    "the sum is cut to a square: take the smaller height and the smaller width, each by itself": _with(lay=_square),
+    "where only the doubled map has a cell, there is no sum: it can reach past the skip's last row or column": _with(
+        lay=_not_cut_behind
+    ),
     "only rows are cropped: the offset holds for columns too": _with(lay=_rows_only),
     "the offset is cut off on all sides: it counts in front only, and what is too much goes at the end": _with(
         lay=_both_sides
@@ -157,7 +203,15 @@ FUSE_MISTAKES = {
     "every class gets the stamps of all classes: the kernel belongs on the diagonal of the weight (or groups=C)": _with(
         double=_into_all
     ),
+    "every class gets the mean of all classes: the kernel belongs on the diagonal of the weight (or groups=C)": _with(
+        double=lambda coarse, kernel: _into_all(coarse, kernel) / coarse.shape[1]
+    ),
     "only the first class is doubled: the weight holds the kernel for every class": _with(double=_first_class),
+    "every class gets the first one's scores: double each class by itself": _with(
+        double=lambda coarse, kernel: _doubled(coarse[:, :1].expand(coarse.shape), kernel)
+    ),
+    "every picture gets the first one's scores: double each picture by itself": _with(double=_first_picture),
+    "stamps overwrite each other: where they overlap, a transposed convolution adds them": _with(double=_overwritten),
     "the kernel is turned around: a stamp is the kernel as it is": _with(
         double=lambda coarse, kernel: _doubled(coarse, kernel.flip(0, 1))
     ),
@@ -181,6 +235,8 @@ def _fuse_words(failed: Failed) -> str:
             f"the sum has {tuple(got[2:])} cells where {tuple(want[2:])} are wanted: with offset {failed.given['offset']}, "
             f"these are the cells that the doubled map {up} and the skip's {tuple(skip)} share"
         )
+    if isinstance(failed.got, Tensor) and got == want and torch.allclose(failed.got.double(), failed.want, 1e-5, 1e-5):
+        return "these are the right numbers, rounded to float32: all tensors are float64 here, so keep their dtype"
     return failed.why
 
 
@@ -198,7 +254,7 @@ def fuse_properties(student, rng):
     yield claim(
         "one class: doubled, cropped by the offset, added",
         case((1, 1, 1, 1), (7, 7), 2),
-        case((1, 1, 8, 8), (27, 27), 5),
+        case((1, 1, 8, 8), (35, 35), 5),
     )
     yield claim(
         "several pictures and classes, maps that are not square",
@@ -274,9 +330,28 @@ def _first_only(channels, factor):
     return weight
 
 
+def _along_one_axis(channels, factor, rows: bool):
+    line = _tent(factor)
+    kernel = line[:, None].expand(-1, len(line)) if rows else line.expand(len(line), -1)
+    return torch.eye(channels)[:, :, None, None] * kernel
+
+
+def _one_for_all(channels, factor, axis: int):
+    """Kernels at every [c, 0], or at every [0, c]."""
+    places = torch.zeros(channels, channels)
+    places.select(axis, 0)[:] = 1
+    return places[:, :, None, None] * _weight(1, factor)
+
+
 KERNEL_MISTAKES = {
     "every pair of channels has the kernel: then each class gets the scores of all classes; only [c, c] has one": _everywhere,
     "only the first class has its kernel: it belongs at [c, c] for every c": _first_only,
+    "the kernels stand at [c, 0], so every class goes to class 0: they belong at [c, c]": functools.partial(
+        _one_for_all, axis=1
+    ),
+    "the kernels stand at [0, c], so class 0 goes to every class: they belong at [c, c]": functools.partial(
+        _one_for_all, axis=0
+    ),
     "this is (C, 1, k, k), the weight of a grouped layer: return (C, C, k, k) with the kernels on the diagonal": (
         lambda channels, factor: _weight(1, factor).repeat(channels, 1, 1, 1)
     ),
@@ -305,6 +380,12 @@ KERNEL_MISTAKES = {
     "the middle of k cells is (k - 1) / 2: cells count from 0; this tent stands at k / 2": _kernel_with(
         center=lambda f: (2 * f - f % 2) / 2
     ),
+    "the middle of k cells is (k - 1) / 2: cells count from 0, and for an even k it lies between two; this tent stands at k // 2": (
+        _kernel_with(center=lambda f: (2 * f - f % 2) // 2)
+    ),
+    "the outermost taps are 0 here: the tent reaches 0 at the distance f from its top, which is beyond the kernel": (
+        _kernel_with(reach=lambda f: (2 * f - f % 2 - 1) / 2)
+    ),
     "the taps rise in whole steps of 1 / f here: for an even factor the top lies between two cells, so they begin at half a step": (
         functools.partial(_line, change=_whole_steps)
     ),
@@ -312,9 +393,15 @@ KERNEL_MISTAKES = {
         reach=lambda f: (2 * f - f % 2) / 2
     ),
     "the tent falls off too slowly: it reaches 0 at the distance f, not f + 1": _kernel_with(reach=lambda f: f + 1),
+    "the tent of an even factor falls off too slowly: it reaches 0 at the distance f, not (k + 1) / 2": _kernel_with(
+        reach=lambda f: (2 * f - f % 2 + 1) / 2
+    ),
     "the tent falls off too slowly: it reaches 0 at the distance f, not k": _kernel_with(reach=lambda f: 2 * f - f % 2),
     "the taps of a kernel sum to 1 here, as of a blur: each output cell gets only every f-th of them, so they sum to f * f": (
         functools.partial(_line, change=lambda line: line / line.sum())
+    ),
+    "this kernel is divided by the factor once too often: the taps along one axis sum to f, those of a kernel to f * f": (
+        lambda channels, factor: _weight(channels, factor) / factor
     ),
     "the peak is scaled to 1 here; for even factors it lies between two cells, and no tap reaches it": functools.partial(
         _line, change=lambda line: line / line.max()
@@ -323,6 +410,12 @@ KERNEL_MISTAKES = {
         lambda channels, factor: _round(channels, factor)
     ),
     "the two tents are averaged: bilinear is their product": lambda channels, factor: _averaged(channels, factor),
+    "the kernel falls off along its columns only, all rows are alike: bilinear is the product of two tents": (
+        functools.partial(_along_one_axis, rows=False)
+    ),
+    "the kernel falls off along its rows only, all columns are alike: bilinear is the product of two tents": (
+        functools.partial(_along_one_axis, rows=True)
+    ),
     "the tent is squared: take the product of the row's and the column's tent, each once": functools.partial(
         _line, change=lambda line: line**2
     ),

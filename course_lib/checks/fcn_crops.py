@@ -1,6 +1,7 @@
 """The question of exercise 06 about how much each sum of score maps crops."""
 
 import functools
+import math
 
 from course_lib.checks.answer import Failed
 from course_lib.checks.compare import difference
@@ -30,6 +31,7 @@ def _offsets(
     go=lambda fine, coarse: fine,
     behind=0,
     end=lambda x, jump, stamp: stamp(jump) - x,
+    whole=round,
 ) -> tuple[int, ...]:
     """The crops of all sums, then that of the picture; each step can be exchanged for a wrong one."""
     x, jump = find(layers)
@@ -40,11 +42,33 @@ def _offsets(
         x -= stamp(jump / fine) * fine
         crops.append(cells(x - y, fine, jump))
         x, jump = both(x, y), go(fine, jump)
-    return tuple(round(crop) for crop in [*crops, end(x, jump, stamp)])
+    return tuple(whole(crop) for crop in [*crops, end(x, jump, stamp)])
 
 
 def _crops(**steps):
     return functools.partial(_offsets, **steps)
+
+
+def _right_end(x, jump, stamp) -> float:
+    """The last crop as it should be, whatever the stamps of the sums are."""
+    return jump - 0.5 - x
+
+
+def _first_in_cells(layers) -> tuple[float, int]:
+    """As if every layer's cells were one pixel apart."""
+    x, jump = 0.0, 1
+    for kernel, stride, padding in layers:
+        x += (kernel - 1) / 2 - padding
+        jump *= stride
+    return x, jump
+
+
+def _padding_in_pixels(layers) -> tuple[float, int]:
+    x, jump = 0.0, 1
+    for kernel, stride, padding in layers:
+        x += (kernel - 1) / 2 * jump - padding
+        jump *= stride
+    return x, jump
 
 
 def _turned_signs(layers, skips):
@@ -69,11 +93,23 @@ CROP_MISTAKES = {
     "the middle of a kernel of k cells lies (k - 1) / 2 behind its first cell, also for even k; this is (k - 1) // 2": (
         _crops(find=functools.partial(_first_middle, middle=lambda k, p: (k - 1) // 2 - p))
     ),
+    "the middle of a kernel of k cells lies (k - 1) / 2 behind its first cell; in the layers this is k / 2": _crops(
+        find=functools.partial(_first_middle, middle=lambda k, p: k / 2 - p)
+    ),
     "the middle of a kernel of k cells lies (k - 1) / 2 behind its first cell; in the layers this is k // 2": _crops(
         find=functools.partial(_first_middle, middle=lambda k, p: k // 2 - p)
     ),
     "this compares the first pixels of the windows: compare their middles": _crops(
         find=functools.partial(_first_middle, middle=lambda k, p: -p)
+    ),
+    "this compares the last pixels of the windows: compare their middles": _crops(
+        find=functools.partial(_first_middle, middle=lambda k, p: k - 1 - p)
+    ),
+    "a window's middle is counted in cells of the map before, and these are `jump` pixels apart: multiply": _crops(
+        find=_first_in_cells
+    ),
+    "a layer pads cells of the map before it, and these are `jump` pixels apart: multiply the padding too": _crops(
+        find=_padding_in_pixels
     ),
     "the padding is missing: it moves the first window to the front": _crops(
         find=functools.partial(_first_middle, middle=lambda k, p: (k - 1) / 2)
@@ -95,6 +131,33 @@ CROP_MISTAKES = {
     "behind its first cell, not always 1.5": _crops(
         stamp=lambda f: 1.5, end=lambda x, jump, stamp: jump - 0.5 - x
     ),
+    "in the sums, the middle of a stamp of 2f cells lies f - 0.5 behind its first; this is f": _crops(
+        stamp=lambda f: f, end=_right_end
+    ),
+    "in the sums, the middle of a stamp of 2f cells lies f - 0.5 behind its first; this is f - 1": _crops(
+        stamp=lambda f: f - 1, end=_right_end
+    ),
+    "in the sums, the middle of a stamp of 2f cells lies f - 0.5 behind its first; this is (f - 1) / 2": _crops(
+        stamp=lambda f: (f - 1) / 2, end=_right_end
+    ),
+    "the stamps of the sums are missing: the middle of a stamp of 2f cells lies f - 0.5 cells behind its first": _crops(
+        stamp=lambda f: 0, end=_right_end
+    ),
+    "a stamp is made of cells of the *new* map: (f - 0.5) * new_jump; this is (f - 0.5) * jump": _crops(
+        stamp=lambda f: (f - 0.5) * f, end=_right_end
+    ),
+    "a stamp is made of cells of the *new* map: (f - 0.5) * new_jump; this is (f - 0.5) * jump, in the last crop too": _crops(
+        stamp=lambda f: (f - 0.5) * f
+    ),
+    "upsampling moves the first cell to the *front*, by f - 0.5 new cells: take them off": _crops(
+        stamp=lambda f: 0.5 - f
+    ),
+    "in the sums, upsampling moves the first cell to the *front*, by f - 0.5 new cells: take them off": _crops(
+        stamp=lambda f: 0.5 - f, end=_right_end
+    ),
+    "the map is doubled again and again here: upsampling by f is one step, with stamps of 2f cells": _crops(
+        stamp=lambda f: 1.5 * (f - 1)
+    ),
     "the crops of the sums are in pixels: count cells of the skip's map": _crops(cells=lambda d, fine, coarse: d),
     "the crops of the sums are counted in coarse cells: count cells of the skip's map": _crops(
         cells=lambda d, fine, coarse: d / coarse
@@ -109,6 +172,8 @@ CROP_MISTAKES = {
         both=lambda x, y: x
     ),
     "the sum begins with the later of the two first cells; this goes on with the skip's": _crops(both=lambda x, y: y),
+    "the sum begins with the later of the two first cells; this goes on with the earlier": _crops(both=min),
+    "the skips come coarsest first; this takes them from the end": lambda layers, skips: _offsets(layers, skips[::-1]),
     "behind a sum the cells are as far apart as the skip's: this goes on with the coarse distance": _crops(
         go=lambda fine, coarse: coarse
     ),
@@ -116,6 +181,16 @@ CROP_MISTAKES = {
         end=lambda x, jump, stamp: (jump - 1) / 2 - x
     ),
     "a skip of n comes behind the first n layers; this is one layer too few": _crops(behind=1),
+    "a skip of n comes behind the first n layers; this is one layer too many": _crops(behind=-1),
+    "the last crop is one too many: it counts the cells in front of pixel 0, and not pixel 0's": _crops(
+        end=lambda x, jump, stamp: jump + 0.5 - x
+    ),
+    "the last crop is one too few: it counts all cells in front of pixel 0": _crops(
+        end=lambda x, jump, stamp: jump - 1.5 - x
+    ),
+    "the last crop is counted in coarse cells: behind the upsampling the cells are one pixel apart": _crops(
+        end=lambda x, jump, stamp: (jump - 0.5 - x) / jump
+    ),
     "the last crop lacks its stamp: upsampling by f moves the first row f - 0.5 to the front": _crops(
         end=lambda x, jump, stamp: -x
     ),
@@ -131,6 +206,13 @@ CROP_MISTAKES = {
     "the crop of the picture is missing: it comes last": lambda layers, skips: _offsets(layers, skips)[:-1],
     "only the crop of the picture is there: the sums come before it": lambda layers, skips: _offsets(layers, skips)[-1:],
 }  # fmt: skip
+ROUNDINGS = {int: "cut off", math.floor: "rounded down", math.ceil: "rounded up"}
+CROP_MISTAKES |= {
+    f"{message} (a crop is no whole number then, and is {how})": functools.partial(steps, whole=whole)
+    for whole, how in ROUNDINGS.items()
+    for message, steps in CROP_MISTAKES.items()
+    if isinstance(steps, functools.partial)
+}
 
 
 def _vgg(padding: int, window: int = 7, fc6: int = 0) -> list[tuple[int, int, int]]:
@@ -141,7 +223,7 @@ def _vgg(padding: int, window: int = 7, fc6: int = 0) -> list[tuple[int, int, in
     return [(3, 1, padding), *layers[1:], (window, 1, fc6)]
 
 
-POOL3, POOL4 = 10, 14  # how many layers of VGG come before these maps, the pooling included
+POOL2, POOL3, POOL4 = 6, 10, 14  # how many layers of VGG come before these maps, the pooling included
 
 
 def _crop_words(failed: Failed) -> str:
@@ -156,9 +238,11 @@ def _crop_words(failed: Failed) -> str:
         return "the crops are whole numbers (int)"
     wrong = [place for place, (a, b) in enumerate(zip(got, want, strict=True)) if difference(a, b)]
     if wrong == [len(want) - 1]:
-        return f"the sums are right, but the picture is cropped by {got[-1]} instead of {want[-1]}: {failed.why}"
+        first = "the sums are right, but " if len(want) > 1 else ""
+        return f"{first}the picture is cropped by {got[-1]} instead of {want[-1]}: {failed.why}"
     if wrong and wrong[0]:
-        return f"the first {wrong[0]} of the crops are right; then: {failed.why}"
+        right = "the first crop is right" if wrong[0] == 1 else f"the first {wrong[0]} crops are right"
+        return f"{right}; then: {failed.why}"
     return failed.why
 
 
@@ -193,7 +277,11 @@ def crop_offsets_properties(student, rng):
         "several skips: FCN-8s and others", (_vgg(100), POOL4, POOL3), (deep, 5, 3), (wide, 5, 2), (_vgg(81), 14, 10, 6)
     )
     yield claim(
-        "a skip that leaves out a level: the map is upsampled by 4 at once", (_vgg(100), POOL3), (wide, 3), (deep, 3)
+        "a skip that leaves out a level: the map is upsampled by 4 or 8 at once",
+        (_vgg(100), POOL3),
+        (wide, 3),
+        (deep, 3),
+        (_vgg(100), POOL2),
     )
     yield claim(
         "maps that begin in front of the skip's: a negative crop, and what follows from it",

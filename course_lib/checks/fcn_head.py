@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import warnings
 
 import torch
@@ -50,7 +51,10 @@ def _features(head, channels: int, maps: Tensor, padding: int) -> Tensor:
 
 def _layers(student, given: dict) -> list[nn.Module]:
     """The layers of the answer's network; Failed where they are not a head made of convolutions."""
-    network = student(**given)
+    try:
+        network = student(**given)
+    except Failed as failed:
+        raise Failed(_crash(failed.why, given), failed.given) from None
     if not isinstance(network, nn.Sequential):
         raise Failed(f"return an nn.Sequential, not {type(network).__name__}", given, network)
     layers = [layer for layer in network.modules() if not list(layer.children())]
@@ -63,6 +67,23 @@ def _layers(student, given: dict) -> list[nn.Module]:
     if (count := sum(isinstance(layer, nn.Conv2d) for layer in layers)) != 3:
         raise Failed(f"it has {count} convolutions; FC6, FC7 and the score layer make three", given, network)
     return layers
+
+
+def _crash(why: str, given: dict) -> str:
+    """What went wrong before there was a network; about weights of a wrong shape a little more."""
+    unlike = re.search(r"size mismatch for (\w+): copying a param with shape torch.Size\(\[([\d, ]*)\]\)", why)
+    if unlike:
+        return (
+            f"a layer's {unlike[1]} is replaced by a tensor of shape ({unlike[2]}), which is not the layer's own: a "
+            "convolution's weight is (out, in, rows, columns), so view the linear layer's like that"
+        )
+    if "is invalid for input of size" in why:
+        fc6, channels = given["head"][1], given["channels"]
+        return (
+            f"{why} (here FC6 has {fc6.out_features} x {fc6.in_features} weights, and {fc6.in_features} = channels * k * k "
+            f"with channels = {channels})"
+        )
+    return why
 
 
 def _convs(layers) -> list[nn.Conv2d]:
@@ -147,6 +168,14 @@ def _relu_fault(layers) -> str | None:
     return None
 
 
+def _first_unlike(got: Tensor, want: Tensor) -> tuple[int, int]:
+    """The picture and channel where two stacks of maps first differ; the first ones if their shapes do."""
+    if got.shape != want.shape:
+        return 0, 0
+    unlike = ~((got - want).abs() <= 1e-9 * want.abs().clamp(min=1)).flatten(2).all(2)
+    return tuple(unlike.nonzero()[0].tolist())
+
+
 def _reads(claim: str, student, rng, *cases: tuple[dict, tuple[int, int]]) -> Property:
     """Everything before the score layer gives the head's FC7 for every window of maps of this size."""
     maps = [torch.from_numpy(rng.normal(size=(2, case["channels"], *size))) for case, size in cases]
@@ -167,7 +196,8 @@ def _reads(claim: str, student, rng, *cases: tuple[dict, tuple[int, int]]) -> Pr
                 raise Failed(why, case) from None
             if why := difference(got, want, 1e-9):
                 why = fault or _relu_fault(layers) or f"FC7's map is not what the head says to each window: {why}"
-                raise Failed(why, case, got[0, 0], want[0, 0])
+                n, channel = _first_unlike(got, want)
+                raise Failed(why, case, got[n, channel] if got.ndim == 4 else got, want[n, channel])
 
     return Property(claim, test=test)
 

@@ -49,18 +49,27 @@ def _with(**steps):
     return functools.partial(_sizes, **steps)
 
 
-def _paddings_of_100(height, width, padding):
-    return _sizes(height, width, 100)
+def _sums_as_large_as(*pools: str):
+    """As if a sum had the size of pool4 or pool3."""
 
+    def sizes(height, width, padding):
+        found = _sizes(height, width, padding)
+        if "pool4" in pools:
+            found["upscore_pool4"] = tuple(2 * size + 2 for size in found["pool4"])
+        sums = found["pool3" if "pool3" in pools else "upscore_pool4"]
+        return {**found, "upscore8": tuple(8 * size + 8 for size in sums)}
 
-def _turned(height, width, padding):
-    return _sizes(width, height, padding)
+    return sizes
 
 
 POOL_MISTAKES = {
     "the poolings round down here: ceil pooling keeps an incomplete last window, so it rounds up": _with(
         pool=lambda n: n // 2
     ),
+    "n // 2 + 1 makes one cell too many of an even size: only an incomplete window is one more": _with(
+        pool=lambda n: n // 2 + 1
+    ),
+    "`round` takes halves to the nearest *even* number, 52.5 to 52: round up": _with(pool=lambda n: round(n / 2)),
     "the padding is missing: the first convolution adds `padding` on both sides": _with(first=lambda n, padding: n),
     "the padding is missing, only the 2 that the kernel takes off are there: `padding` is added on both sides": _with(
         first=lambda n, padding: n - 2
@@ -73,6 +82,12 @@ POOL_MISTAKES = {
     ),
     "the first convolution's 3x3 kernel takes off 2: n + 2 * padding - 2": _with(
         first=lambda n, padding: n + 2 * padding
+    ),
+    "the first convolution's 3x3 kernel takes off 2, not 3: n + 2 * padding - 2": _with(
+        first=lambda n, padding: n + 2 * padding - 3
+    ),
+    "the first convolution's 3x3 kernel takes off 2, not 1: n + 2 * padding - 2": _with(
+        first=lambda n, padding: n + 2 * padding - 1
     ),
     "`padding` takes the place of the usual padding of 1, it is not added to it": _with(
         first=lambda n, padding: n + 2 * padding + 2
@@ -112,6 +127,28 @@ UP_MISTAKES = {
     "a transposed convolution makes (n - 1) * stride + kernel cells; this is n * stride + kernel": _with(
         double=lambda n: 2 * n + 4, last=lambda n: 8 * n + 16
     ),
+    "the doubled maps are n * stride + kernel here: n cells are only (n - 1) strides apart": _with(
+        double=lambda n: 2 * n + 4
+    ),
+    "upscore8 is n * stride + kernel here: n cells are only (n - 1) strides apart": _with(last=lambda n: 8 * n + 16),
+    "this is (n - 1) * stride, where the last stamp begins: it is `kernel` cells long": _with(
+        double=lambda n: 2 * n - 2, last=lambda n: 8 * n - 8
+    ),
+    "the doubled maps are (n - 1) * stride here, where the last stamp begins: it is `kernel` cells long": _with(
+        double=lambda n: 2 * n - 2
+    ),
+    "these maps shrink, as behind a convolution of stride 2 and 8: a transposed one makes (n - 1) * stride + kernel": _with(
+        double=lambda n: (n - 4) // 2 + 1, last=lambda n: (n - 16) // 8 + 1
+    ),
+    "a sum has the size of the upsampled map, which is smaller; this goes on with pool4's size": _sums_as_large_as(
+        "pool4"
+    ),
+    "a sum has the size of the upsampled map, which is smaller; this goes on with pool3's size": _sums_as_large_as(
+        "pool3"
+    ),
+    "a sum has the size of the upsampled map, which is smaller; this goes on with the sizes of pool4 and pool3": (
+        _sums_as_large_as("pool4", "pool3")
+    ),
     "the last step has stride 8 and stamps of 16 cells, it is no doubling: (n - 1) * 8 + 16": _with(
         last=lambda n: 2 * n + 2
     ),
@@ -128,6 +165,15 @@ CUT_MISTAKES = {
     ),
     "`padding` is cut off in front here: it is padding - 69, because FC6 and the stamps have moved the map": _with(
         cut=lambda n, length, padding: n - padding - length
+    ),
+    "the crop in front is added here: what is cut off in front is no longer behind": _with(
+        cut=lambda n, length, padding: n + (padding - 69) - length
+    ),
+    "the picture itself is still in it: `behind` is what is left after the crop in front *and* the picture": _with(
+        cut=lambda n, length, padding: n - (padding - 69)
+    ),
+    "padding - 69 is taken off twice here: it is cut off in front only, `behind` is all the rest": _with(
+        cut=lambda n, length, padding: n - 2 * (padding - 69) - length
     ),
     "this is where the picture ends in upscore8: `behind` is how much follows there": _with(
         cut=lambda n, length, padding: length + padding - 69

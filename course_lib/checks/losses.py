@@ -77,6 +77,12 @@ def _mean_of_pictures(logits, target, weight):
     return sum(each) / len(each)
 
 
+def _mean_of_pictures_or_nan(logits, target, weight):
+    """0 / 0 where a picture is all void."""
+    each, counted = _sum_of_pictures(logits, target, weight)
+    return sum(each) / len(each) if all(counted) else float("nan")
+
+
 def _mean_of_counted_pictures(logits, target, weight):
     each, counted = _sum_of_pictures(logits, target, weight)
     return sum(each) / max(sum(counted), 1)
@@ -93,6 +99,12 @@ def _weight_of_the_guess(logits, target, weight):
     _, losses, valid, *_ = _pieces(logits, target, weight)
     w = weight.double()[logits.argmax(1)] * valid
     return divided((w * losses).sum(), w.sum())
+
+
+def _weighted_logits(logits, target, weight):
+    """The weights in the logits, and the plain mean."""
+    losses, valid, *_ = _pieces(logits.double() * weight.double().view(1, -1, 1, 1), target, weight)[1:]
+    return divided((losses * valid).sum(), valid.sum())
 
 
 def _void_below(logits, target, weight):
@@ -127,8 +139,12 @@ LOSS_MISTAKES = {
     ),
     "this is the mean over the pictures of their own losses: both sums run over the batch": _mean_of_pictures,
     "this is the mean over the pictures that count of their own losses: both sums run over the batch": _mean_of_counted_pictures,
+    "this is the mean over the pictures of their own losses, one of which is 0 / 0: both sums run over the batch": (
+        _mean_of_pictures_or_nan
+    ),
     "this is the weighted mean of the classes' means: a class of many pixels counts more": _mean_of_classes,
     "the weights are those of the *predicted* classes: a pixel counts the weight of its true class": _weight_of_the_guess,
+    "the weights are multiplied with the *logits*: a pixel's loss counts `weight[t]`": _weighted_logits,
     "the sign is wrong: a pixel pays minus the log": lambda logits, target, weight: -_loss(logits, target, weight),
     "this is 1 - p instead of -log p": _of_pieces(lambda w, losses, *_: divided((w * (1 - (-losses).exp())).sum(), w.sum())),
     "this is -p instead of -log p (`nll_loss` wants *log* probabilities)": _of_pieces(
@@ -190,11 +206,11 @@ GRADIENT_MISTAKES = {
     "this is the gradient of the sum: the loss divides by the sum of the weights, and so does its gradient": _scaled(
         lambda w, *_: w.sum()
     ),
-    "this gradient is divided by the number of all pixels: divide by the sum of the weights of those that count": _scaled(
-        lambda w, losses, *_: w.sum() / w.numel()
-    ),
     "this gradient is divided by the number of valid pixels: divide by the sum of their weights": _scaled(
         lambda w, losses, valid, *_: w.sum() / valid.sum().clamp(min=1)
+    ),
+    "this gradient is divided by the number of all pixels: divide by the sum of the weights of those that count": _scaled(
+        lambda w, losses, *_: w.sum() / w.numel()
     ),
     "the sign is wrong: this is t - p, the way a step *down* the loss goes": _scaled(lambda *_: -1),
     "a void pixel has the gradient of class 0 here: its gradient is 0": _pulls(lambda p, t, valid: p - t, _true_weight),

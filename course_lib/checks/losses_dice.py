@@ -3,7 +3,17 @@
 import torch
 from torch import Tensor
 
-from course_lib.checks.losses_maps import STABLE, VOID, all_void, batch, loss_of, loss_words, one_hot, void_as
+from course_lib.checks.losses_maps import (
+    STABLE,
+    VOID,
+    all_void,
+    batch,
+    divided,
+    loss_of,
+    loss_words,
+    one_hot,
+    void_as,
+)
 from course_lib.checks.mistakes import explained
 
 
@@ -109,6 +119,30 @@ def _classes_of_the_batch(logits, target, per_sample):
     return _dice(logits, target, True, kept=lambda hits, claimed, true: here)
 
 
+def _claimed_as_well(logits, target, per_sample):
+    """Absent classes that a pixel is given by `argmax` are in the mean, as in lesson 04's mean IoU."""
+    valid, values = target != VOID, []
+    for one in [slice(i, i + 1) for i in range(len(target))] if per_sample else [slice(None)]:
+        claims = one_hot(logits[one].argmax(1).masked_fill(~valid[one], VOID), logits.shape[1]).sum((0, 2, 3))
+        if valid[one].any():
+            values.append(_dice(logits[one], target[one], False, kept=_true_or(claims)))
+    return divided(sum(values), len(values))
+
+
+def _true_or(claims):
+    return lambda hits, claimed, true: (true > 0) | (claims > 0)
+
+
+def _pooled_over_occurring(logits, target, per_sample):
+    """The same as `_pooled`, without the classes that do not occur."""
+
+    def of_class(hits, claimed, true):
+        here = true > 0
+        return (1 - 2 * hits[here].sum() / (claimed[here] + true[here]).sum()).expand(len(hits))
+
+    return _dice(logits, target, per_sample, of_class=of_class)
+
+
 def _pooled(logits, target, per_sample):
     """One fraction of the sums over all classes."""
     sums = _wrong(
@@ -143,6 +177,9 @@ DICE_MISTAKES = {
     "a class that does not occur has the loss 0 here, and is in the mean: leave it out": _wrong(
         kept=_every_class, of_class=_absent_is_0
     ),
+    "a class that does not occur, but is claimed by `argmax` somewhere, has the loss 1 here: only the truth decides which classes count": (
+        _claimed_as_well
+    ),
     "there is a smoothing constant of 1 in the fraction: here is none": _wrong(of_class=_smooth(1)),
     "classes that do not occur are in the mean, with a smoothing constant of 1: leave them out, and the constant as well": _wrong(
         kept=_every_class, of_class=_smooth(1)
@@ -172,6 +209,7 @@ DICE_MISTAKES = {
     "these are logits: take the softmax first": _wrong(p=lambda logits: logits.double()),
     "class 0 is left out: background is a class like any other": _wrong(kept=_not_background),
     "this is one fraction of the sums over all classes: take the loss of each class, then the mean": _pooled,
+    "this is one fraction of the sums over the classes that occur: take the loss of each class, then the mean": _pooled_over_occurring,
     "the classes are weighted by their pixels: their mean gives each the same weight": _by_pixels,
     "`per_sample` is not used: with True, each picture has sums of its own": _other_switch(False),
     "each picture has sums of its own here, whatever `per_sample` says: with False they run over the whole batch": _other_switch(True),
@@ -183,6 +221,9 @@ DICE_MISTAKES = {
     ),
     "a picture that is all void counts with the loss 0 in the mean: leave it out": _wrong(void_picture=0.0),
     "a picture that is all void counts with the loss 1: there is nothing in it to be wrong about": _wrong(void_picture=1.0),
+    "with per_sample, a picture that is all void counts with the loss 1: there is nothing in it to be wrong about": (
+        lambda logits, target, per_sample: _dice(logits, target, per_sample, void_picture=1.0 if per_sample else None)
+    ),
 }  # fmt: skip
 
 

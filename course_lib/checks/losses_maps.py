@@ -14,6 +14,7 @@ VOID = 255
 LEAST = [10.0**-i for i in range(3, 21)]  # what is added to a probability, or taken for the smallest one
 LARGE = 50.0  # logits beyond it make a probability that rounds to 0 or 1
 PAIR = "(loss, gradient)"
+NEARLY = 0.01  # relative error up to which float16, or a little something added, may be the whole mistake
 ONE_STEP = "take the log in one step, `log_softmax`, and never the log of a probability"
 STABLE = "use torch's own `softmax` or `sigmoid`"
 
@@ -167,8 +168,10 @@ def loss_words(failed: Failed, stable: str = ONE_STEP, loss_with: Callable | Non
                 f"{failed.why}: at logits as large as {float(logits.abs().max()):.0f} a probability rounds to 0 or 1 "
                 f"(or `exp` overflows); {stable}"
             )
+        if (target == VOID).flatten(1).all(1).any():
+            return f"{failed.why}: one picture is all void; where a picture has sums of its own, those of this one are 0 / 0"
         return f"{failed.why}: something is divided by 0, or the log of 0 is taken; what can be 0 in this input?"
-    if logits.dtype == torch.float16:
+    if logits.dtype == torch.float16 and math.isclose(got, want, rel_tol=NEARLY):
         return f"{failed.why}: this input is float16, which keeps three digits; begin with `logits.float()`"
     if loss_with and any(math.isclose(got, loss_with(least, **given), rel_tol=1e-3) for least in LEAST):
         return (
@@ -191,10 +194,16 @@ def gradient_words(failed: Failed) -> str:
     void = (target == VOID)[:, None].expand_as(got)
     if not got.isfinite().all():
         return f"{failed.why}: {_where_not_finite(got, want, given, void)}"
-    if given["logits"].dtype == torch.float16:
+    close = (got - want).abs().max() <= NEARLY * want.abs().max()
+    if given["logits"].dtype == torch.float16 and close:
         return f"{failed.why}: this input is float16, which keeps three digits; begin with `logits.float()`"
     if (got[void] != 0).any():
         return f"{failed.why}: void pixels get a gradient; theirs is 0"
+    if close:
+        return (
+            f"{failed.why}: nearly right; is something small added to a probability, or clamped, that moves the ordinary "
+            "pixels too, or is a difference taken of large numbers?"
+        )
     factors = (got / want)[want.abs() > 1e-4]
     if len(factors) and (factors - factors[0]).abs().max() < 1e-4 * factors[0].abs():
         return f"every value is {number(float(factors[0]))} times the wanted one: is it the gradient of the same sum or mean as the loss?"

@@ -105,6 +105,27 @@ def _shares_of_pictures(logits, target, threshold, min_kept):
     return _mean(torch.cat(chosen))
 
 
+def _list_of_both(losses, threshold, least, min_kept):
+    return _mean(torch.cat([_hard(losses, threshold), losses.topk(least).values]))
+
+
+def _in_both(losses, threshold, least, min_kept):
+    return _mean(_hard(losses.topk(least).values, threshold))
+
+
+def _first_few(losses, threshold, least, min_kept):
+    hard = _hard(losses, threshold)
+    return _mean(hard if len(hard) >= least else losses[:least])
+
+
+def _one_more(losses, threshold, least, min_kept):
+    return _mean(_kept(losses, threshold, min(int(min_kept * len(losses)) + 1, len(losses))))
+
+
+def _one_at_least(losses, threshold, least, min_kept):
+    return _mean(_kept(losses, threshold, min(max(least, 1), len(losses))))
+
+
 def _as_well(losses, threshold, least, min_kept):
     hard = _hard(losses, threshold)
     return _mean(hard if len(hard) >= least else torch.cat([hard, losses.topk(least).values]))
@@ -121,6 +142,14 @@ OHEM_MISTAKES = {
     "k is rounded to the nearest number: round it up": _of_losses(
         lambda losses, threshold, least, share: _mean(_kept(losses, threshold, round(share * len(losses))))
     ),
+    "always the k hardest are kept: where more pixels are hard, all of these are": _of_losses(
+        lambda losses, threshold, least, share: _mean(losses.topk(least).values)
+    ),
+    "`min_kept` is not used: where too few pixels are hard, the k with the largest losses are kept": _of_losses(
+        lambda losses, threshold, least, share: _mean(_kept(losses, threshold, 0))
+    ),
+    "k is `int(...) + 1` here, one too many where the share is a whole number: round up with `math.ceil`": _of_losses(_one_more),
+    "one pixel is kept at least here: with `min_kept` = 0, and no hard pixel, none is": _of_losses(_one_at_least),
     "the *easy* pixels are kept, those above the threshold: hard means a low p": _of_losses(
         lambda losses, threshold, least, share: _mean(_kept(losses, threshold, least, lambda x, t: x[torch.exp(-x) > t]))
     ),
@@ -138,12 +167,6 @@ OHEM_MISTAKES = {
     "this is the sum of the kept losses: asked is their mean": _of_losses(
         lambda losses, threshold, least, share: _kept(losses, threshold, least).sum()
     ),
-    "always the k hardest are kept: where more pixels are hard, all of these are": _of_losses(
-        lambda losses, threshold, least, share: _mean(losses.topk(least).values)
-    ),
-    "`min_kept` is not used: where too few pixels are hard, the k with the largest losses are kept": _of_losses(
-        lambda losses, threshold, least, share: _mean(_kept(losses, threshold, 0))
-    ),
     "the share is one of the hard pixels here: it is one of the valid pixels": _of_losses(
         lambda losses, threshold, least, share: _mean(
             _hard(losses, threshold).topk(_least(share, len(_hard(losses, threshold)))).values
@@ -155,6 +178,15 @@ OHEM_MISTAKES = {
         )
     ),
     "where too few pixels are hard, they count twice, as hard ones and among the k hardest": _of_losses(_as_well),
+    "the hard pixels and the k hardest are put into one list, so that some count twice: keep the ones *or* the others": (
+        _of_losses(_list_of_both)
+    ),
+    "only pixels that are hard *and* among the k hardest are kept: it is all of the hard ones, or the k hardest": (
+        _of_losses(_in_both)
+    ),
+    "where too few pixels are hard, the first k of the list are kept: take the k with the largest losses (`topk`)": (
+        _of_losses(_first_few)
+    ),
     "the k *easiest* pixels fill up here: `topk` of the losses, not of the probabilities": _of_losses(
         lambda losses, threshold, least, share: _mean(
             _hard(losses, threshold) if len(_hard(losses, threshold)) >= least
@@ -184,6 +216,10 @@ def _words(failed: Failed) -> str:
     got, want = failed.got, failed.want
     if want == 0 and isinstance(got, float) and math.isnan(got):
         return "nan where 0 is wanted: no pixel is kept here, and the mean of an empty tensor is NaN"
+    if want is None and "math domain" in failed.why or "positive input" in failed.why:
+        return f"{failed.why} (`threshold` may be 0, which has no log: compare p with it)"
+    if isinstance(got, float) and math.isfinite(got) and failed.given["threshold"] == 0:
+        return f"{failed.why}: the p of several pixels round to 0 and are equal; the *losses* still tell which are hardest"
     return loss_words(failed, loss_with=_loss_with)
 
 
@@ -196,6 +232,12 @@ def ohem_loss_properties(student, rng):
         logits = case["logits"].clone()
         at = list(pictures) or slice(None)
         logits[at] += by * one_hot(case["target"], logits.shape[1])[at].to(logits.dtype)
+        return case | {"logits": logits}
+
+    def mixed(case):
+        """Every second column with logits of an ordinary size."""
+        logits = case["logits"].clone()
+        logits[..., ::2] *= 0.01
         return case | {"logits": logits}
 
     def claim(text, *cases):
@@ -218,6 +260,7 @@ def ohem_loss_properties(student, rng):
         easy(case(0.3, 0.5, 3, 1, 3, 5)),
         easy(case(0.1, 0.25, 4, 1, 3, 7)),
         easy(case(0.2, 0.375, 2, 1, 5, 3)),
+        easy(case(0.2, 0.25, 3, 1, 4, 5)),
         case(0.5, 1.0, 3, 1, 4, 4),
     )
     yield claim(
@@ -230,18 +273,20 @@ def ohem_loss_properties(student, rng):
     yield claim(
         "the batch is one list: its pictures are not alike",
         easy(case(0.7, 0.25, 3, 2, 4, 5, size=1.0), 0),
-        easy(case(0.1, 0.5, 4, 3, 5, 3), 1, 2),
+        easy(case(0.1, 0.5, 4, 3, 5, 5), 1, 2),
         all_void(easy(case(0.5, 0.25, 3, 3, 3, 5, void=0.3), 0), 2),
     )
     yield claim(
         "no pixel is kept, or all are void: 0",
-        easy(case(0.01, 0.0, 3, 1, 3, 4), by=40.0),
+        easy(case(0.01, 0.0, 3, 1, 3, 4), by=8.0),
         all_void(case(0.7, 0.25, 3, 2, 3, 4)),
         all_void(case(0.7, 0.0, 2, 1, 3, 5)),
     )
     yield claim(
         "logits as large as 10,000",
-        case(0.7, 0.25, 3, 2, 3, 5, size=100.0, dtype=torch.float32),
-        case(0.6, 0.5, 4, 2, 5, 3, void=0.2, size=3000.0),
+        mixed(case(0.7, 0.0625, 3, 2, 6, 5, size=100.0, dtype=torch.float32)),
+        case(0.6, 0.125, 4, 2, 5, 3, void=0.2, size=3000.0),
+        case(0.0, 0.375, 3, 1, 5, 7, size=3000.0),
     )
-    yield claim("float16 logits", case(0.7, 0.25, 3, 2, 5, 7, void=0.2, dtype=torch.float16))
+    half = case(0.5, 0.0625, 3, 2, 5, 7, void=0.2, dtype=torch.float16)
+    yield claim("float16 logits", half, easy(case(0.2, 0.25, 4, 2, 5, 3, void=0.2, dtype=torch.float16)))

@@ -137,6 +137,16 @@ def _lower(values: np.ndarray) -> float:
     return float(np.sort(values)[(len(values) - 1) // 2])
 
 
+def _upper(values: np.ndarray) -> float:
+    return float(np.sort(values)[len(values) // 2])
+
+
+def _upside_down(counts, rule):
+    """1 / weight of the classes that occur."""
+    occurs = counts.sum(0) > 0
+    return np.where(occurs, 1 / np.where(occurs, _of_counts(counts, rule), 1), 0)
+
+
 MISTAKES = {
     "a class that does not occur has an infinite weight, or NaN, here: its weight is 0": _wrong(
         lambda counts, rule: _of_counts(counts, rule, absent=np.inf if rule == "inverse" else np.nan)
@@ -173,6 +183,9 @@ MISTAKES = {
     "this is the lower of the middle two frequencies: `torch.median` takes that one; the median is their mean (`quantile(0.5)`)": (
         _wrong(lambda counts, rule: _of_counts(counts, rule, middle=_lower), "median")
     ),
+    "this is the upper of the middle two frequencies: the median is their mean (`quantile(0.5)`)": _wrong(
+        lambda counts, rule: _of_counts(counts, rule, middle=_upper), "median"
+    ),
     "the frequencies 0 of absent classes are in the median: it is that of the classes that occur": _wrong(
         _median_with_absent, "median"
     ),
@@ -185,9 +198,8 @@ MISTAKES = {
     "these are 1 / f_c: asked is the median of the frequencies divided by f_c": _wrong(
         lambda counts, rule: _of_counts(counts, rule, middle=lambda values: 1.0), "median"
     ),
-    "this is f_c / m: asked is m / f_c, so that rare classes weigh much": _wrong(
-        lambda counts, rule: np.where(counts.sum(0) > 0, 1 / np.where(counts.sum(0) > 0, _of_counts(counts, rule), 1), 0), "median"
-    ),
+    "this is k n_c / n: asked is n / (k n_c), so that rare classes weigh much": _wrong(_upside_down, "inverse"),
+    "this is f_c / m: asked is m / f_c, so that rare classes weigh much": _wrong(_upside_down, "median"),
     "these are the weights of the rule \"inverse\"": _wrong(lambda counts, rule: _of_counts(counts, "inverse")),
     "these are the weights of the rule \"median\"": _wrong(lambda counts, rule: _of_counts(counts, "median")),
     "these weights are scaled to add up to 1: the rules give them as they are": _wrong(_scaled(lambda counts: 1)),

@@ -245,7 +245,7 @@ def pool_properties(student, rng):
     values, places = item_of(student, 0, BOTH), item_of(student, 1, BOTH)
 
     def case(*shape, shift=0.0, dtype=torch.float64):
-        return {"x": torch.from_numpy(rng.normal(size=shape) + shift).to(dtype)}
+        return {"x": torch.from_numpy(rng.normal(size=shape).round(2) + shift).to(dtype)}
 
     def ties(*shape):
         """Few different values, so that most windows hold some of them twice; about half are 0, as behind a ReLU."""
@@ -253,7 +253,7 @@ def pool_properties(student, rng):
 
     def masked(*shape):
         """Negative numbers, about half of them −∞."""
-        x = torch.from_numpy(rng.normal(size=shape) - 9)
+        x = torch.from_numpy(rng.normal(size=shape).round(2) - 9)
         x[torch.from_numpy(rng.random(shape) < 0.5)] = float("-inf")
         return {"x": x}
 
@@ -416,7 +416,7 @@ def unpool_properties(student, rng):
         """Values and places as a pooling without overlap has them; window: its height and width."""
         x = torch.from_numpy(rng.normal(size=shape))
         pooled, places = F.max_pool2d(x, window, ceil_mode=True, return_indices=True)
-        values = torch.from_numpy(rng.normal(size=pooled.shape) + shift).to(dtype)
+        values = torch.from_numpy(rng.normal(size=pooled.shape).round(2) + shift).to(dtype)
         return {"x": values, "indices": places, "size": shape[2:]}
 
     def claim(text, *cases):

@@ -83,7 +83,7 @@ def _order_fault(layers, variant: str) -> str | None:
     if relus < 2 and nn.ReLU not in kinds[last:]:
         return "no ReLU behind the second convolution: the up-convolution or the pooling comes next, and the paper has a ReLU behind each"
     if relus < 2:
-        return "no ReLU behind the first convolution: two convolutions in a row are a single linear layer"
+        return "no ReLU behind the first convolution: without one, the two convolutions act as a single linear layer"
     if variant == "today" and norms < 2:
         return f"{norms} BatchNorm2d where two are wanted, one behind each convolution"
     if variant == "today" and kinds == [nn.Conv2d, nn.ReLU, nn.BatchNorm2d] * 2:

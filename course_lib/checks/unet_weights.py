@@ -171,10 +171,10 @@ MISTAKES = {
     "the distances are counted in steps of a king in chess: asked is the straight line": _with(
         away=lambda mask: ndimage.distance_transform_cdt(~mask, "chessboard").astype(float)
     ),
-    "the distances go to the edge of the nearest pixel, or to the one before it: they go from center to center": _with(
+    "the distances are shorter by 1, as if they ended at the pixel before the object: they go from center to center": _with(
         away=lambda mask: np.maximum(_straight(mask) - 1, 0), alone=_nothing
     ),
-    "the distances go to the edge of the nearest pixel, half a pixel less: they go from center to center": _with(
+    "the distances end at the edge of the object, half a pixel less: they go from center to center": _with(
         away=lambda mask: np.maximum(_straight(mask) - 0.5, 0), alone=_nothing
     ),
     "all distances are 0 on the background: `distance_transform_edt` measures *inside* a mask, so the mask is all but the object": (
@@ -182,6 +182,10 @@ MISTAKES = {
     ),
 }  # fmt: skip
 LONE_MISTAKES = {
+    "1 is added: the border weights are the second term alone": lambda ids, w0, sigma: _weights(ids, w0, sigma) + 1,
+    "1 is added on the background: the border weights are the second term alone": lambda ids, w0, sigma: (
+        _weights(ids, w0, sigma) + (ids == 0)
+    ),
     "a lone object has weights around it: with fewer than two objects there is no gap, and all weights are 0": _with(
         alone=lambda d, w0, sigma: _gauss(d, 0, w0, sigma)
     ),
@@ -214,15 +218,15 @@ def _words(failed: Failed) -> str:
 
 
 def _discs(rng, height: int, width: int, numbers: list[int], dtype=torch.int64) -> Tensor:
-    """A picture of ellipses, one for each number; later ones cover earlier ones. Each number has a pixel at least."""
+    """A picture of ellipses, one for each number, whole and apart by a pixel or more."""
     rows, columns = np.indices((height, width))
     ids = np.zeros((height, width), int)
-    centers = rng.permutation(height * width)[: len(numbers)]
-    for number, center in zip(numbers, centers, strict=True):
-        row, column = divmod(int(center), width)
+    for number in numbers:
+        free = ~ndimage.binary_dilation(ids > 0, np.ones((3, 3)))
+        row, column = rng.permutation(np.argwhere(free))[0]
         down, across = rng.uniform(1, 1 + height / 5), rng.uniform(1, 1 + width / 5)
-        ids[((rows - row) / down) ** 2 + ((columns - column) / across) ** 2 < 1] = number
-    ids.flat[centers] = numbers
+        pieces, _ = ndimage.label(free & (((rows - row) / down) ** 2 + ((columns - column) / across) ** 2 < 1))
+        ids[pieces == pieces[row, column]] = number
     return torch.from_numpy(ids).to(dtype)
 
 

@@ -1,5 +1,9 @@
 """Exercise 06, right and wrong answers to the question about the head that becomes convolutions."""
 
+import copy
+import math
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
@@ -64,6 +68,38 @@ def head_in_parts(head, channels, num_classes, padding):
     """A network of networks, in float64 and in evaluation mode, with its own ReLUs."""
     whole = build(head, channels, num_classes, padding).double().eval()
     return nn.Sequential(nn.Sequential(*whole[:3]), nn.Sequential(*whole[3:6]), whole[6])
+
+
+def head_with_names(head, channels, num_classes, padding):
+    """Lazy convolutions with new Parameters, in a network whose layers have names."""
+    _, l6, _, d6, l7, _, d7, _ = copy.deepcopy(head)
+    k = math.isqrt(l6.in_features // channels)
+    c6, c7 = nn.LazyConv2d(l6.out_features, k, padding=padding), nn.LazyConv2d(l7.out_features, 1)
+    c7(c6(torch.zeros(1, channels, k, k)))
+    c6.weight, c6.bias = nn.Parameter(l6.weight.unflatten(1, (channels, k, k))), l6.bias
+    c7.weight, c7.bias = nn.Parameter(l7.weight[..., None, None]), l7.bias
+    layers = {"fc6": c6, "relu6": nn.ReLU(), "drop6": nn.Dropout2d(d6.p), "fc7": c7, "relu7": nn.ReLU()}
+    score = zero_score(l7.out_features, num_classes)
+    return nn.Sequential(OrderedDict(**layers, drop7=nn.Dropout2d(d7.p), score=score))
+
+
+def head_always_seven(head, channels, num_classes, padding):
+    return build(head, channels, num_classes, padding, conv_of(head[1], channels, 7, padding))
+
+
+def head_views_without_the_root(head, channels, num_classes, padding):
+    k = head[1].in_features // channels
+    return build(head, channels, num_classes, padding, conv_of(head[1], channels, k, padding))
+
+
+def head_does_not_view(head, channels, num_classes, padding):
+    fc6 = nn.Conv2d(channels, head[1].out_features, side_of(head, channels), padding=padding)
+    fc6.weight.data = head[1].weight.data
+    return build(head, channels, num_classes, padding, fc6)
+
+
+def head_hands_on_the_first_share(head, channels, num_classes, padding):
+    return build(head, channels, num_classes, padding, dropout=lambda p: nn.Dropout2d(head[3].p))
 
 
 def head_of_ones(head, channels, num_classes, padding):
@@ -271,9 +307,13 @@ MUTANTS = [
     (head_keeps_dropout, "a neuron is a channel now"),
     (head_without_dropout, "the Dropouts are gone"),
     (head_usual_dropout, "hand `p` on"),
+    (head_always_seven, "8 = channels * k * k with channels = 2"),
+    (head_views_without_the_root, "8 = channels * k * k with channels = 2"),
+    (head_does_not_view, "a convolution's weight is (out, in, rows, columns)"),
+    (head_hands_on_the_first_share, "hand `p` on"),
     (head_normalized, "wanted: Conv2d, ReLU, Dropout2d"),
     (head_returns_layers, "return an nn.Sequential, not list"),
     (head_returns_scores, "return an nn.Sequential, not dict"),
     (head_asks_the_library, "of course_lib, which this question does not allow"),
 ]
-ALTERNATES = [head_by_loops, head_in_parts]
+ALTERNATES = [head_by_loops, head_in_parts, head_with_names]

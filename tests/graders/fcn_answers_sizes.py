@@ -1,11 +1,10 @@
-"""Exercise 06, right and wrong answers to the questions about sizes and crops."""
+"""Exercise 06, right and wrong answers to the question about sizes."""
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
-
-# 4 · the sizes
 
 
 def traced(height, width, padding, **steps):
@@ -66,6 +65,94 @@ def sizes_by_running(height, width, padding):
         sizes[name] = tuple(x.shape[-2:])
     sizes["behind"] = (x.shape[-2] - padding + 69 - height, x.shape[-1] - padding + 69 - width)
     return sizes
+
+
+def sizes_by_numpy(height, width, padding):
+    """Both axes at once; NumPy's numbers, in lists."""
+    length = np.array([height, width])
+    n, sizes = length + 2 * padding - 2, {}
+    for stage in range(1, 6):
+        n = np.ceil(n / 2).astype(int)
+        sizes[f"pool{stage}"] = n
+    if (n < 7).any():
+        return None
+    sizes["fc6"] = n - 6
+    sizes["upscore2"] = 2 * sizes["fc6"] + 2
+    sizes["upscore_pool4"] = 2 * sizes["upscore2"] + 2
+    sizes["upscore8"] = 8 * (sizes["upscore_pool4"] + 1)
+    sizes["behind"] = sizes["upscore8"] - (padding - 69) - length
+    return {name: list(pair) for name, pair in sizes.items()}
+
+
+def sizes_always_one_more(height, width, padding):
+    return traced(height, width, padding, pool=lambda n: n // 2 + 1)
+
+
+def sizes_round(height, width, padding):
+    return traced(height, width, padding, pool=lambda n: round(n / 2))
+
+
+def sizes_minus_three(height, width, padding):
+    return traced(height, width, padding, pads=lambda n, p: n + 2 * p - 3)
+
+
+def sizes_minus_one(height, width, padding):
+    return traced(height, width, padding, pads=lambda n, p: n + 2 * p - 1)
+
+
+def sizes_double_without_minus_one(height, width, padding):
+    return traced(height, width, padding, double=lambda n: 2 * n + 4)
+
+
+def sizes_eight_without_minus_one(height, width, padding):
+    return traced(height, width, padding, last=lambda n: 8 * n + 16)
+
+
+def sizes_without_the_last_stamp(height, width, padding):
+    return traced(height, width, padding, double=lambda n: (n - 1) * 2, last=lambda n: (n - 1) * 8)
+
+
+def sizes_double_without_the_last_stamp(height, width, padding):
+    return traced(height, width, padding, double=lambda n: (n - 1) * 2)
+
+
+def sizes_of_convolutions(height, width, padding):
+    return traced(height, width, padding, double=lambda n: (n - 4) // 2 + 1, last=lambda n: (n - 16) // 8 + 1)
+
+
+def sizes_of_pool4(height, width, padding):
+    """The first sum is taken to be as large as pool4."""
+    sizes = traced(height, width, padding)
+    if sizes:
+        sizes["upscore_pool4"] = tuple(2 * n + 2 for n in sizes["pool4"])
+        sizes["upscore8"] = tuple(8 * n + 8 for n in sizes["upscore_pool4"])
+    return sizes
+
+
+def sizes_of_pool3(height, width, padding):
+    sizes = traced(height, width, padding)
+    if sizes:
+        sizes["upscore8"] = tuple(8 * n + 8 for n in sizes["pool3"])
+    return sizes
+
+
+def sizes_of_both_pools(height, width, padding):
+    sizes = sizes_of_pool3(height, width, padding)
+    if sizes:
+        sizes["upscore_pool4"] = tuple(2 * n + 2 for n in sizes["pool4"])
+    return sizes
+
+
+def sizes_add_the_crop(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: n + (p - 69) - length)
+
+
+def sizes_keep_the_picture(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: n - (p - 69))
+
+
+def sizes_crop_on_both_sides(height, width, padding):
+    return traced(height, width, padding, behind=lambda n, length, p: n - 2 * (p - 69) - length)
 
 
 def sizes_floor(height, width, padding):
@@ -185,7 +272,7 @@ def sizes_raise(height, width, padding):
     return sizes
 
 
-SIZE_MUTANTS = [
+MUTANTS = [
     (sizes_floor, "the poolings round down here"),
     (sizes_forget_the_padding, "adds `padding` on both sides"),
     (sizes_pad_one_side, "the padding is added on one side only"),
@@ -207,6 +294,21 @@ SIZE_MUTANTS = [
     (sizes_always_31, "31 is cut off in front here"),
     (sizes_cut_the_padding, "FC6 and the stamps have moved the map"),
     (sizes_where_it_ends, "how much follows there"),
+    (sizes_always_one_more, "one cell too many of an even size"),
+    (sizes_round, "nearest *even* number"),
+    (sizes_minus_three, "takes off 2, not 3"),
+    (sizes_minus_one, "takes off 2, not 1"),
+    (sizes_double_without_minus_one, "the doubled maps are n * stride + kernel"),
+    (sizes_eight_without_minus_one, "upscore8 is n * stride + kernel"),
+    (sizes_without_the_last_stamp, "this is (n - 1) * stride"),
+    (sizes_double_without_the_last_stamp, "the doubled maps are (n - 1) * stride"),
+    (sizes_of_convolutions, "these maps shrink"),
+    (sizes_of_pool4, "goes on with pool4's size"),
+    (sizes_of_pool3, "goes on with pool3's size"),
+    (sizes_of_both_pools, "the sizes of pool4 and pool3"),
+    (sizes_add_the_crop, "the crop in front is added"),
+    (sizes_keep_the_picture, "the picture itself is still in it"),
+    (sizes_crop_on_both_sides, "taken off twice"),
     (sizes_never_refuse, "so return None: pool5 has"),
     (sizes_refuse_both, "one side that is too short is enough"),
     (sizes_refuse_small_pictures, "but the network can take this picture"),
@@ -215,4 +317,4 @@ SIZE_MUTANTS = [
     (sizes_lack_one, "the dict has no 'behind'"),
     (sizes_raise, "return None instead of an error"),
 ]
-SIZE_ALTERNATES = [sizes_in_one_go, sizes_by_running]
+ALTERNATES = [sizes_in_one_go, sizes_by_running, sizes_by_numpy]

@@ -1,5 +1,6 @@
 """Exercise 06: wrong answers as learners write them, each with what the check must say, and right answers written otherwise."""
 
+import fcn_answers_crops as crops
 import fcn_answers_head as heads
 import fcn_answers_sizes as sizes
 import pytest
@@ -54,6 +55,22 @@ def fuse_with_a_layer(coarse, skip, kernel, offset):
     with torch.no_grad():
         up = layer(coarse)
     return fused(up, skip, offset)
+
+
+def fuse_by_negative_padding(coarse, skip, kernel, offset):
+    """F.pad with negative numbers crops all four sides of both maps at once."""
+    classes = coarse.shape[1]
+    weight = torch.einsum("ab,ij->abij", torch.eye(classes, dtype=kernel.dtype), kernel)
+    up = F.conv_transpose2d(coarse, weight, stride=2)
+    tall, wide = (b - offset - a for a, b in zip(up.shape[-2:], skip.shape[-2:], strict=True))
+    up = F.pad(up, [min(side, 0) for side in (offset, wide, offset, tall)])
+    return up + F.pad(skip, [min(-side, 0) for side in (offset, wide, offset, tall)])
+
+
+def fuse_by_folding(coarse, skip, kernel, offset):
+    (n, classes), (h, w) = coarse.shape[:2], coarse.shape[-2:]
+    stamps = (coarse[:, :, None] * kernel.reshape(1, 1, 16, 1, 1)).reshape(n, classes * 16, h * w)
+    return fused(F.fold(stamps, (2 * h + 2, 2 * w + 2), 4, stride=2), skip, offset)
 
 
 def fuse_averages(coarse, skip, kernel, offset):
@@ -200,6 +217,58 @@ def fuse_crops_to_squares(coarse, skip, kernel, offset):
     return up[..., :side, :side] + skip[..., :side, :side]
 
 
+def fuse_keeps_the_doubled_rest(coarse, skip, kernel, offset):
+    up, part = front(doubled(coarse, kernel), skip, offset)
+    up = up.clone()
+    height, width = (min(a, b) for a, b in zip(up.shape[-2:], part.shape[-2:], strict=True))
+    up[..., :height, :width] += part[..., :height, :width]
+    return up
+
+
+def fuse_cuts_behind(coarse, skip, kernel, offset):
+    up = doubled(coarse, kernel)
+    return sum(shared(up[..., :offset, :offset], skip)) if offset < 0 else fused(up, skip, offset)
+
+
+def fuse_one_late(coarse, skip, kernel, offset):
+    return fused(doubled(coarse, kernel), skip, offset + 1)
+
+
+def fuse_one_early(coarse, skip, kernel, offset):
+    return fused(doubled(coarse, kernel), skip, offset - 1)
+
+
+def fuse_doubles_the_offset(coarse, skip, kernel, offset):
+    return fused(doubled(coarse, kernel), skip, 2 * offset)
+
+
+def fuse_averages_classes(coarse, skip, kernel, offset):
+    classes = coarse.shape[1]
+    up = F.conv_transpose2d(coarse, kernel.expand(classes, classes, 4, 4) / classes, stride=2)
+    return fused(up, skip, offset)
+
+
+def fuse_takes_one_class(coarse, skip, kernel, offset):
+    return fused(doubled(coarse[:, :1], kernel).expand(-1, coarse.shape[1], -1, -1), skip, offset)
+
+
+def fuse_takes_one_picture(coarse, skip, kernel, offset):
+    return fused(doubled(coarse[:1], kernel).expand(len(coarse), -1, -1, -1), skip, offset)
+
+
+def fuse_overwrites(coarse, skip, kernel, offset):
+    h, w = coarse.shape[-2:]
+    up = coarse.new_zeros(*coarse.shape[:2], 2 * h + 2, 2 * w + 2)
+    for i in range(h):
+        for j in range(w):
+            up[..., 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] = coarse[..., i, j, None, None] * kernel
+    return fused(up, skip, offset)
+
+
+def fuse_in_float32(coarse, skip, kernel, offset):
+    return fused(doubled(coarse.float(), kernel.float()), skip.float(), offset)
+
+
 # 3 · the first weights
 
 
@@ -237,6 +306,57 @@ def weight_by_caffe(channels, factor):
             for j in range(size):
                 weight[c, c, i, j] = (1 - abs(i - center) / half) * (1 - abs(j - center) / half)
     return weight
+
+
+def weight_of_an_impulse(channels, factor):
+    """What F.interpolate makes of a single 1."""
+    size = 2 * factor - factor % 2
+    one = F.pad(torch.ones(1, 1, 1, 1), [2] * 4)
+    up = F.interpolate(one, scale_factor=factor, mode="bilinear")[0, 0]
+    first = 2 * factor - (size - factor) // 2
+    return torch.eye(channels).view(channels, channels, 1, 1) * up[first : first + size, first : first + size]
+
+
+def weight_in_float64(channels, factor):
+    line = right_tent(factor).double()
+    return nn.Parameter(torch.einsum("ab,i,j->abij", torch.eye(channels, dtype=torch.float64), line, line))
+
+
+def weight_to_class_0(channels, factor):
+    weight = torch.zeros(channels, channels, *[2 * factor - factor % 2] * 2)
+    weight[:, 0] = diagonal(1, right_tent(factor))[0, 0]
+    return weight
+
+
+def weight_from_class_0(channels, factor):
+    return weight_to_class_0(channels, factor).transpose(0, 1)
+
+
+def weight_at_k_halved(channels, factor):
+    size = 2 * factor - factor % 2
+    return diagonal(channels, tent_of(size, size // 2, factor))
+
+
+def weight_ends_in_zeros(channels, factor):
+    return diagonal(channels, 1 - torch.linspace(-1, 1, 2 * factor - factor % 2).abs())
+
+
+def weight_reaches_half_a_cell_further(channels, factor):
+    size = 2 * factor - factor % 2
+    return diagonal(channels, tent_of(size, (size - 1) / 2, (size + 1) / 2))
+
+
+def weight_divided_again(channels, factor):
+    return diagonal(channels, right_tent(factor)) / factor
+
+
+def weight_of_equal_rows(channels, factor):
+    line = right_tent(factor)
+    return torch.eye(channels)[:, :, None, None] * line.expand(len(line), -1)
+
+
+def weight_of_equal_columns(channels, factor):
+    return weight_of_equal_rows(channels, factor).transpose(2, 3)
 
 
 def weight_everywhere(channels, factor):
@@ -376,8 +496,18 @@ MUTANTS = {
         (fuse_flips, "turned around"),
         (fuse_turns, "rows and columns are exchanged"),
         (fuse_uses_its_own, "training may have changed it"),
+        (fuse_keeps_the_doubled_rest, "past the skip's last row"),
+        (fuse_cuts_behind, "cut off behind the doubled map"),
+        (fuse_one_late, "one cell too late"),
+        (fuse_one_early, "one cell too early"),
+        (fuse_doubles_the_offset, "the offset is doubled"),
+        (fuse_averages_classes, "the mean of all classes"),
+        (fuse_takes_one_class, "every class gets the first one's scores"),
+        (fuse_takes_one_picture, "every picture gets the first one's scores"),
+        (fuse_overwrites, "stamps overwrite each other"),
+        (fuse_in_float32, "rounded to float32"),
         (fuse_without_cutting_the_end, "the doubled map has (8, 6) cells"),
-        (fuse_crops_to_squares, "the sum has"),
+        (fuse_crops_to_squares, "cut to a square"),
     ],
     "bilinear_weight": [
         (weight_everywhere, "only [c, c] has one"),
@@ -402,17 +532,25 @@ MUTANTS = {
         (weight_round, "the falloff is round"),
         (weight_averaged, "the two tents are averaged"),
         (weight_squared, "the tent is squared"),
+        (weight_to_class_0, "every class goes to class 0"),
+        (weight_from_class_0, "class 0 goes to every class"),
+        (weight_at_k_halved, "this tent stands at k // 2"),
+        (weight_ends_in_zeros, "the outermost taps are 0"),
+        (weight_reaches_half_a_cell_further, "not (k + 1) / 2"),
+        (weight_divided_again, "once too often"),
+        (weight_of_equal_rows, "all rows are alike"),
+        (weight_of_equal_columns, "all columns are alike"),
         (weight_asks_the_library, "of course_lib, which this question does not allow"),
     ],
-    "fcn_sizes": sizes.SIZE_MUTANTS,
-    "crop_offsets": sizes.CROP_MUTANTS,
+    "fcn_sizes": sizes.MUTANTS,
+    "crop_offsets": crops.MUTANTS,
 }
 ALTERNATES = {
     "head_to_scores": heads.ALTERNATES,
-    "fuse": [fuse_by_stamps, fuse_with_a_layer],
-    "bilinear_weight": [weight_by_boxes, weight_by_caffe],
-    "fcn_sizes": sizes.SIZE_ALTERNATES,
-    "crop_offsets": sizes.CROP_ALTERNATES,
+    "fuse": [fuse_by_stamps, fuse_with_a_layer, fuse_by_negative_padding, fuse_by_folding],
+    "bilinear_weight": [weight_by_boxes, weight_by_caffe, weight_of_an_impulse, weight_in_float64],
+    "fcn_sizes": sizes.ALTERNATES,
+    "crop_offsets": crops.ALTERNATES,
 }
 
 TestExercise = exercise_tests("06_fcn", MUTANTS, ALTERNATES)
@@ -426,6 +564,20 @@ def test_the_checks_want_what_the_library_computes(name, answer):
     failed = [o.claim for o in judge(question, answer, "06_fcn").outcomes if not o.passed]
     assert len(failed) == 1
     assert failed[0].startswith("it is built by hand")
+
+
+def test_an_explanation_of_one_case_is_none_of_all():
+    """An offset one too small is the crop in the middle on some sizes: only the offset may be named."""
+    question = next(q for q in questions_of("06_fcn") if q.name == "fuse")
+    whys = [o.why for o in judge(question, fuse_one_early, "06_fcn").outcomes]
+    assert all("one cell too early" in why for why in whys)
+
+
+def test_a_failing_map_is_shown_where_it_fails():
+    question = next(q for q in questions_of("06_fcn") if q.name == "head_to_scores")
+    failed = [o for o in judge(question, heads.head_channels_last, "06_fcn").outcomes if o.passed is False]
+    assert failed
+    assert not any(torch.equal(o.got, o.want) for o in failed)
 
 
 @pytest.mark.parametrize(("variant", "skips"), [("32s", []), ("16s", [14]), ("8s", [14, 10])])
