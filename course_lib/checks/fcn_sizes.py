@@ -241,7 +241,7 @@ def _refused(claim: str, student, *cases: tuple[int, int, int]) -> Property:
 
 def fcn_sizes_properties(student, rng):
     odd = [tuple(int(v) for v in (*rng.integers(60, 900, 2), rng.integers(69, 110))) for _ in range(6)]
-    paper = ((224, 224, 100), (500, 375, 100), (321, 481, 100))
+    paper = ((224, 224, 100), (500, 375, 100), (321, 481, 100), (226, 227, 100))  # 226 + 198 is 8 * 53
     yield _trace("pool3, pool4 and pool5 round up, for any size and padding", student, POOLS, *paper, *odd)
     yield _trace("FC6's 7x7 window slides over pool5", student, SCORES, *paper, *odd)
     yield _trace("the three upsampled maps", student, UPS, *paper, *odd)
