@@ -6,8 +6,8 @@
 #
 # Void is always 255. `logits` are a float tensor `(N, C, H, W)`, `target` an int64 tensor `(N, H, W)` of labels.
 # Logits can be float64, float32 or float16; for float16, compute in float32 (`logits.float()`). They can be as large as
-# ±10,000. A loss that you return is one number, a float or a tensor of one element. Using `course_lib.losses` costs a
-# property. Stuck? Each question has three hints, from a nudge to almost the code. None of the questions needs another one's
+# ±10,000. A loss that you return is one number, a float or a tensor of one element; a gradient is a tensor of any float
+# dtype. Write the losses yourself: an answer that calls `course_lib.losses` loses a property. Stuck? Each question has three hints, from a nudge to almost the code. None of the questions needs another one's
 # answer.
 
 # %%
@@ -22,7 +22,8 @@ check = checks.exercise("05_losses")
 
 # %% [markdown] tags=["question"] difficulty=1 minutes=15
 # ## 1 · A weight for each class
-# `targets` is a list of label maps `(H, W)` of any integer dtype, one for each picture; the pictures differ in size.
+# `targets` is a list of label maps `(H, W)` of any integer dtype, one for each picture; the pictures differ in size. The
+# labels are 0 to `num_classes` − 1, and void.
 # Return a float tensor `(num_classes,)` with a weight for each class. Let $n_c$ be the number of pixels of class $c$ in the whole
 # list, and $n$ the number of all pixels that are not void. $k$ classes occur.
 #
@@ -73,7 +74,7 @@ check(1, class_weights)
 # %% [markdown] tags=["question"] difficulty=2 minutes=20
 # ## 2 · Cross-entropy and its gradient
 # Return the pair `(loss, gradient)`. A pixel of class $t$ pays $\ell = -\log p_t$, where $p$ is the softmax of its
-# logits over the $C$ classes. It counts $w$ = `weight[t]`; `weight` is a float tensor `(C,)`, some of whose entries may be 0. The loss
+# logits over the $C$ classes. The pixel counts $w$ = `weight[t]`; `weight` is a float tensor `(C,)`, some of whose entries may be 0. The loss
 # is
 #
 # $$\frac{\sum w\,\ell}{\sum w}$$
@@ -149,7 +150,7 @@ check(2, weighted_cross_entropy)
 # p = logits.softmax(1) * valid
 # hits, size, true = (p * t).sum(over), (p + t).sum(over), t.sum(over)    # (C,) or (N, C)
 # ```
-# The losses of the classes are `1 - 2 * hits / size`. Of one batch, or of one picture, average those with `true > 0`. A
+# `over` is `(0, 2, 3)` for the batch, `(2, 3)` for each picture. The losses of the classes are `1 - 2 * hits / size`. Of one batch, or of one picture, average those with `true > 0`. A
 # loop over the pictures is fine.
 
 
@@ -281,7 +282,7 @@ check(5, focal_loss)
 #    largest $\ell$ are kept.
 # 4. The loss is the mean $\ell$ of the kept pixels. If none is kept, it is 0.
 #
-# `threshold` and `min_kept` lie between 0 and 1. `F.cross_entropy` is allowed.
+# `threshold` and `min_kept` are 0 to 1, both ends included. `F.cross_entropy` is allowed.
 #
 # On paper: 5 valid pixels with $p$ = 0.9, 0.8, 0.6, 0.5, 0.1 and 3 void ones. Which pixels are kept for `threshold=0.7` and
 # `min_kept=0.5`? Which for `threshold=0.2`?

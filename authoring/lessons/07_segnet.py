@@ -164,7 +164,7 @@ for arm in ("pooling indices", "random indices", "bilinear"):
 off = {k: f"{(t - full).abs().mean():.3f}" for k, t in tiles.items() if k != "map"}
 plots.show(
     plots.side_by_side([t[0, 0, 8:56, :48].sqrt() for t in tiles.values()], tiles),
-    alt="Outlines of houses, windows and a truck: the map; bright dots in the same "
+    alt="Outlines of houses, windows and a bus: the map; bright dots in the same "
     "straight rows; dots out of line; a blurred map without gaps. Mean difference "
     f"to the map: {off}.",
 )
@@ -260,7 +260,8 @@ shown = {"truth": truth} | {k: training.predict(n, image) for k, n in alone.item
 tiles = [plots.overlay_rgb(image, m, val.colors, 0.7, 220) for m in shown.values()]
 plots.show(
     plots.side_by_side(tiles, shown),
-    alt="The scene of section 1: truth; true places; random places; corners. Right: "
+    alt="The scene of section 1: truth; true places; random places, with frayed "
+    "outlines; corners, most of it tree in place of all else. Right: "
     + ", ".join(f"{k} {(m == truth).float().mean():.2f}" for k, m in shown.items()),
 )
 

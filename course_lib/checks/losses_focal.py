@@ -154,8 +154,8 @@ FOCAL_MISTAKES = {
         _of_pictures(None)
     ),
     "pixels whose p rounds to 1 are left out of the mean: they pay nothing, but they are counted": _without_the_sure,
-    "gamma is cut to a whole number: it need not be one": lambda logits, target, gamma: _focal(logits, target, int(gamma)),
-    "gamma is rounded to a whole number: it need not be one": lambda logits, target, gamma: _focal(logits, target, round(gamma)),
+    "gamma is made a whole number here, cut or rounded: it need not be one": lambda logits, target, gamma: _focal(logits, target, int(gamma)),
+    "gamma is made a whole number here, rounded: it need not be one": lambda logits, target, gamma: _focal(logits, target, round(gamma)),
     "void pixels are taken for class 0: leave them out": void_as(_focal, lambda classes: 0),
     "void pixels are taken for the last class: leave them out": void_as(_focal, lambda classes: classes - 1),
     "the sign is wrong: a pixel pays minus the log": lambda logits, target, gamma: -_focal(logits, target, gamma),

@@ -246,12 +246,16 @@ def ohem_loss_properties(student, rng):
     def claim(text, *cases):
         return explained(text, student_loss, list(cases), _ohem, OHEM_MISTAKES, _words, tol=1e-5)
 
+    def two_classes(p, void):
+        """One row of pixels of class 0 with these p, and as many void ones as said."""
+        z = torch.logit(torch.tensor(p + [0.5] * void, dtype=torch.float64))
+        return {
+            "logits": torch.stack([z, torch.zeros_like(z)])[None, :, None],
+            "target": torch.tensor([[[0] * len(p) + [255] * void]]),
+        }
+
     student_loss = loss_of(student)
-    p = torch.tensor([0.9, 0.8, 0.6, 0.5, 0.1, 0.5, 0.5, 0.5], dtype=torch.float64)
-    paper = {
-        "logits": torch.stack([torch.logit(p), torch.zeros(8)])[None, :, None],
-        "target": torch.tensor([[[0] * 5 + [255] * 3]]),
-    }
+    paper = two_classes([0.9, 0.8, 0.6, 0.5, 0.1], 3)
     yield claim(
         "enough pixels are hard: all of them are kept",
         case(0.7, 0.0625, 3, 1, 5, 7),
@@ -269,7 +273,7 @@ def ohem_loss_properties(student, rng):
     yield claim(
         "void pixels are never counted",
         *(paper | {"threshold": threshold, "min_kept": 0.5} for threshold in (0.7, 0.2)),
-        paper | {"target": torch.tensor([[[0] * 7 + [255]]]), "threshold": 0.2, "min_kept": 0.375},
+        two_classes([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.1], 1) | {"threshold": 0.2, "min_kept": 0.375},
         case(0.7, 0.25, 3, 2, 5, 7, void=0.6),
         easy(case(0.3, 0.5, 4, 1, 7, 5, void=0.5)),
         easy(case(0.2, 0.75, 3, 1, 5, 5, void=0.3)),

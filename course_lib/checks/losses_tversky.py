@@ -59,13 +59,14 @@ def _hard(logits, target, alpha, beta):
     return _loss(logits, target, alpha, beta, p=lambda z: (z > 0).double())
 
 
-def _of_pictures(without: float | None):
-    """The mean over the pictures; without: the loss of one that holds no lesion, None to leave it out."""
+def _of_pictures(without):
+    """The mean over the pictures; without(alpha): the loss of one that holds no lesion, None to leave it out."""
 
     def mistake(logits, target, alpha, beta):
         here = (target == 1).flatten(1).any(1)
         each = [
-            _loss(logits[i : i + 1], target[i : i + 1], alpha, beta) if here[i] else without for i in range(len(target))
+            _loss(logits[i : i + 1], target[i : i + 1], alpha, beta) if here[i] else without(alpha)
+            for i in range(len(target))
         ]
         each = [loss for loss in each if loss is not None]
         return divided(sum(each), len(each))
@@ -136,9 +137,14 @@ LOSS_MISTAKES = {
     "these are counts of pixels above 0.5: add up the probabilities": _hard,
     "these are logits: take the sigmoid first": _wrong(p=lambda z: z),
     "(N, 1, H, W) times (N, H, W) broadcasts to (N, N, H, W), each picture with each truth: take channel 0 of p first": _every_pair,
-    "this is the mean over the pictures of their own losses: the sums run over the batch": _of_pictures(0.0),
-    "this is the mean over the pictures of their own losses, 1 where no pixel is lesion: the sums run over the batch": _of_pictures(1.0),
-    "this is the mean over the pictures with a lesion of their own losses: the sums run over the batch": _of_pictures(None),
+    "this is the mean over the pictures of their own losses: the sums run over the batch": _of_pictures(lambda alpha: 0.0),
+    "this is the mean over the pictures of their own losses, 1 where no pixel is lesion: the sums run over the batch": _of_pictures(
+        lambda alpha: 1.0
+    ),
+    "this is the mean over the pictures of their own losses, 1 or 0 / 0 where no pixel is lesion: the sums run over the batch": (
+        _of_pictures(lambda alpha: 1.0 if alpha else float("nan"))
+    ),
+    "this is the mean over the pictures with a lesion of their own losses: the sums run over the batch": _of_pictures(lambda alpha: None),
     "this is the mean of lesion's and tissue's losses: asked is lesion's alone": _both_classes,
     "this is the loss of tissue: asked is that of lesion, class 1": _of_tissue,
     "FP, FN and TP are means here: they are sums": _with_means,

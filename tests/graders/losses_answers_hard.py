@@ -60,6 +60,17 @@ def focal_of_the_valid_pixels(logits, target, gamma):
     return loss.item(), torch.autograd.grad(loss, z)[0]
 
 
+def focal_by_the_other_classes(logits, target, gamma):
+    """In float32, with log(1 - p) from the logits of the other classes."""
+    z, valid = logits.float().requires_grad_(), target != 255
+    true = torch.stack([target == c for c in range(z.shape[1])], 1)
+    log_p = z.log_softmax(1)
+    log_wrong = log_p.masked_fill(true, -1e30).logsumexp(1)
+    pays = -(log_p * true).sum(1)
+    loss = mean(torch.exp(gamma * log_wrong) * pays, valid)
+    return loss, torch.autograd.grad(loss, z)[0]
+
+
 def focal_from_the_library(logits, target, gamma):
     z = logits.double().requires_grad_()
     loss = losses.focal_loss(z, target, gamma=gamma)
@@ -91,6 +102,40 @@ def focal_of_sigmoids(logits, target, gamma):
     loss = loss / (valid.sum() * z.shape[1]).clamp(min=1)
     loss.backward()
     return loss.item(), z.grad
+
+
+def focal_of_one_sigmoid(logits, target, gamma):
+    z, valid = in_float(logits).detach().clone().requires_grad_(), target != 255
+    pays = -F.logsigmoid(z.gather(1, target.masked_fill(~valid, 0)[:, None])[:, 0])
+    loss = mean(wrongness(pays) ** gamma * pays, valid)
+    loss.backward()
+    return loss.item(), z.grad
+
+
+def focal_without_the_sure(logits, target, gamma):
+    """NaN is avoided by leaving pixels out, of the count as well."""
+
+    def loss_of(pays, valid):
+        unsure = valid & (torch.exp(-pays) < 1)
+        return mean(wrongness(pays) ** gamma * pays, unsure)
+
+    return focal_of(logits, target, gamma, loss_of)
+
+
+def focal_whole_gamma(logits, target, gamma):
+    return focal_of(logits, target, gamma, lambda pays, valid: mean(wrongness(pays) ** int(gamma) * pays, valid))
+
+
+def focal_rounded_gamma(logits, target, gamma):
+    return focal_of(logits, target, gamma, lambda pays, valid: mean(wrongness(pays) ** round(gamma) * pays, valid))
+
+
+def focal_of_pictures(logits, target, gamma):
+    def loss_of(pays, valid):
+        each = (wrongness(pays) ** gamma * pays * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
+        return each.sum() / valid.any(2).any(1).sum().clamp(min=1)
+
+    return focal_of(logits, target, gamma, loss_of)
 
 
 def focal_over_all_pixels(logits, target, gamma):
@@ -200,6 +245,11 @@ FOCAL_MUTANTS = [
     (focal_of_the_mean, "the factor of the *mean* cross-entropy"),
     (focal_power_of_p, "the factor is p ** gamma here"),
     (focal_of_sigmoids, "as in torchvision's `sigmoid_focal_loss`"),
+    (focal_of_one_sigmoid, "p is the sigmoid of the true class's logit"),
+    (focal_without_the_sure, "pixels whose p rounds to 1 are left out"),
+    (focal_whole_gamma, "gamma is made a whole number here, cut"),
+    (focal_rounded_gamma, "gamma is made a whole number here, rounded"),
+    (focal_of_pictures, "the mean over the pictures that are not all void"),
     (focal_over_all_pixels, "divided by the number of all pixels"),
     (focal_over_the_factors, "divided by the sum of the factors"),
     (focal_over_the_objects, "the number of pixels that are not class 0"),
@@ -219,7 +269,7 @@ FOCAL_MUTANTS = [
     (focal_gradient_with_the_wrong_sign, "the second half of the product rule"),
     (focal_without_clone, "begin with `logits.detach().clone().requires_grad_()`"),
 ]
-FOCAL_ALTERNATES = [focal_by_formula, focal_of_the_valid_pixels]
+FOCAL_ALTERNATES = [focal_by_formula, focal_of_the_valid_pixels, focal_by_the_other_classes]
 
 # 6 · OHEM
 
@@ -247,6 +297,16 @@ def ohem_by_sorting(logits, target, threshold, min_kept):
     limit = -math.log(threshold) if threshold > 0 else math.inf
     count = max(int((pays > limit).sum()), k)
     return pays[:count].mean().item() if count else 0.0
+
+
+def ohem_from_a_cut(logits, target, threshold, min_kept):
+    """All losses from that of the k-th hardest pixel on."""
+    pays = valid_losses(logits, target)
+    k = math.ceil(min_kept * len(pays))
+    kept = torch.exp(-pays) < threshold
+    if kept.sum() < k:
+        kept = pays >= pays.sort(descending=True).values[k - 1]
+    return pays[kept].mean().view(1) if kept.any() else 0
 
 
 def ohem_by_numpy(logits, target, threshold, min_kept):
@@ -285,6 +345,46 @@ def ohem_topk_of_too_many(logits, target, threshold, min_kept):
 
 def ohem_rounds_down(logits, target, threshold, min_kept):
     return ohem_of(logits, target, threshold, min_kept, least=lambda n: int(min_kept * n))
+
+
+def ohem_rounds_to_nearest(logits, target, threshold, min_kept):
+    return ohem_of(logits, target, threshold, min_kept, least=lambda n: round(min_kept * n))
+
+
+def ohem_one_more(logits, target, threshold, min_kept):
+    return ohem_of(logits, target, threshold, min_kept, least=lambda n: min(int(min_kept * n) + 1, n))
+
+
+def ohem_one_at_least(logits, target, threshold, min_kept):
+    return ohem_of(logits, target, threshold, min_kept, least=lambda n: min(max(math.ceil(min_kept * n), 1), n))
+
+
+def ohem_list_of_both(logits, target, threshold, min_kept):
+    pays = valid_losses(logits, target)
+    kept = torch.cat([pays[torch.exp(-pays) < threshold], pays.topk(math.ceil(min_kept * len(pays))).values])
+    return kept.mean() if len(kept) else 0.0
+
+
+def ohem_in_both(logits, target, threshold, min_kept):
+    pays = valid_losses(logits, target)
+    pays = pays.topk(math.ceil(min_kept * len(pays))).values
+    kept = pays[torch.exp(-pays) < threshold]
+    return kept.mean() if len(kept) else 0.0
+
+
+def ohem_first_few(logits, target, threshold, min_kept):
+    return ohem_of(logits, target, threshold, min_kept, few=lambda pays, k, kept: pays[:k])
+
+
+def ohem_smallest_p(logits, target, threshold, min_kept):
+    """Sorted by p, several of which round to 0."""
+    return ohem_of(
+        logits, target, threshold, min_kept, few=lambda pays, k, kept: pays[torch.exp(-pays).argsort(stable=True)[:k]]
+    )
+
+
+def ohem_log_of_threshold(logits, target, threshold, min_kept):
+    return ohem_of(logits, target, threshold, min_kept, hard=lambda pays: pays > -math.log(threshold))
 
 
 def ohem_keeps_the_easy(logits, target, threshold, min_kept):
@@ -382,6 +482,14 @@ OHEM_MUTANTS = [
     (ohem_keeps_the_easy, "the *easy* pixels are kept"),
     (ohem_threshold_of_losses, "the losses are compared with the threshold"),
     (ohem_of_confidence, "a low *largest* probability"),
+    (ohem_rounds_to_nearest, "k is rounded to the nearest number"),
+    (ohem_one_more, "one too many where the share is a whole number"),
+    (ohem_one_at_least, "one pixel is kept at least here"),
+    (ohem_list_of_both, "are put into one list"),
+    (ohem_in_both, "only pixels that are hard *and* among the k hardest"),
+    (ohem_first_few, "the first k of the list are kept"),
+    (ohem_smallest_p, "several p round to 0 here, and are equal"),
+    (ohem_log_of_threshold, "`threshold` may be 0, which has no log"),
     (ohem_over_valid, "divided by the number of all valid pixels"),
     (ohem_over_all, "divided by the number of all pixels"),
     (ohem_sum, "this is the sum of the kept losses"),
@@ -398,4 +506,4 @@ OHEM_MUTANTS = [
     (ohem_in_half, "this input is float16"),
     (ohem_is_cross_entropy, "this is the mean of all valid pixels"),
 ]
-OHEM_ALTERNATES = [ohem_by_sorting, ohem_by_numpy]
+OHEM_ALTERNATES = [ohem_from_a_cut, ohem_by_sorting, ohem_by_numpy]

@@ -94,6 +94,15 @@ def ce_hides_the_nan(logits, target, weight):
     return with_gradient(logits, loss_of)
 
 
+def ce_mends_both(logits, target, weight):
+    """0 / 0 replaced after the fact, in the loss and in the gradient."""
+    z = leaf(logits)
+    t = torch.stack([target == c for c in range(z.shape[1])], 1) * weight.to(z).view(1, -1, 1, 1)
+    loss = -(t * z.log_softmax(1)).sum() / t.sum()
+    loss.backward()
+    return loss.detach().nan_to_num(0).view(1), z.grad.nan_to_num(0)
+
+
 def ce_over_all_pixels(logits, target, weight):
     def loss_of(z):
         w, pays, *_ = pixel_parts(z, target, weight)
@@ -158,6 +167,20 @@ def ce_of_pictures(logits, target, weight):
         return ((w * pays).sum((1, 2)) / w.sum((1, 2)).clamp(min=1e-30)).mean()
 
     return with_gradient(logits, loss_of)
+
+
+def ce_of_pictures_with_nan(logits, target, weight):
+    def loss_of(z):
+        w, pays, *_ = pixel_parts(z, target, weight)
+        return ((w * pays).sum((1, 2)) / w.sum((1, 2))).mean()
+
+    if not (weight[target.masked_fill(target == 255, 0)] * (target != 255)).any():
+        return 0.0, torch.zeros_like(logits)
+    return with_gradient(logits, loss_of)
+
+
+def ce_weights_the_logits(logits, target, weight):
+    return ce_by_autograd(logits.double() * weight.view(1, -1, 1, 1), target, torch.ones_like(weight))
 
 
 def ce_log_of_softmax(logits, target, weight):
@@ -276,6 +299,9 @@ MUTANTS = [
     (ce_over_the_vector, "the sum of the weight *vector*"),
     (ce_sum, "this is the sum: divide it"),
     (ce_of_pictures, "the mean over the pictures of their own losses"),
+    (ce_of_pictures_with_nan, "one of which is 0 / 0"),
+    (ce_weights_the_logits, "multiplied with the *logits*"),
+    (ce_log_with_epsilon, "nearly right; is something small added"),
     (ce_log_of_softmax, "take the log in one step"),
     (ce_log_with_epsilon, "as if something were clamped or added inside the log"),
     (ce_of_exponentials, "(or `exp` overflows)"),
@@ -296,4 +322,4 @@ MUTANTS = [
     (ce_backward_without_a_leaf, "begin with `logits.detach().clone().requires_grad_()`"),
     (ce_loss_alone, "return the pair `(loss, gradient)`"),
 ]
-ALTERNATES = [ce_by_autograd, ce_in_the_given_precision, ce_of_the_valid_pixels, ce_by_hand_with_max]
+ALTERNATES = [ce_mends_both, ce_by_autograd, ce_in_the_given_precision, ce_of_the_valid_pixels, ce_by_hand_with_max]

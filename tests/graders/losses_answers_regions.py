@@ -88,6 +88,19 @@ def dice_absent_cost_0(logits, target, per_sample):
     )
 
 
+def dice_of_claimed_classes(logits, target, per_sample):
+    """Classes of the truth or of the mask, as in a mean IoU."""
+    p, valid = in_float(logits).double().softmax(1).movedim(1, -1), target != 255
+    rows = []
+    for one in [slice(i, i + 1) for i in range(len(p))] if per_sample else [slice(None)]:
+        claims, labels = p[one][valid[one]], target[one][valid[one]]
+        if len(labels):
+            t = torch.nn.functional.one_hot(labels, p.shape[-1])
+            losses_ = 1 - 2 * (claims * t).sum(0) / (claims + t).sum(0)
+            rows.append(losses_[torch.cat([labels, claims.argmax(1)]).unique()].mean())
+    return torch.stack(rows).mean() if rows else 0.0
+
+
 def dice_smooth_everywhere(logits, target, per_sample):
     return dice_of(
         logits,
@@ -197,6 +210,35 @@ def dice_void_pictures_cost_0(logits, target, per_sample):
     return dice_of(logits, target, per_sample, mean=mean)
 
 
+def dice_void_pictures_cost_1(logits, target, per_sample):
+    if not per_sample:
+        return dice_by_loops(logits, target, False)
+    each = [
+        dice_by_loops(logits[i : i + 1], target[i : i + 1], True) if (target[i] != 255).any() else 1.0
+        for i in range(len(target))
+    ]
+    return sum(each) / len(each)
+
+
+def dice_nan_at_a_void_picture(logits, target, per_sample):
+    def mean(values, kept):
+        return torch.stack([row[where].mean() for row, where in zip(values, kept, strict=True)]).mean()
+
+    return dice_of(logits, target, per_sample, mean=mean)
+
+
+def dice_pooled_over_occurring(logits, target, per_sample):
+    def mean(values, kept):
+        return values[kept.any(1)].mean() if kept.any() else 0.0
+
+    def loss(hits, claimed, true):
+        here = true > 0
+        below = ((claimed + true) * here).sum(1, keepdim=True)
+        return (1 - 2 * (hits * here).sum(1, keepdim=True) / below).expand_as(hits)
+
+    return dice_of(logits, target, per_sample, loss=loss, mean=mean)
+
+
 def dice_nan_at_all_void(logits, target, per_sample):
     def mean(values, kept):
         return torch.stack([row[where].mean() for row, where in zip(values, kept, strict=True)]).nanmean()
@@ -221,6 +263,10 @@ DICE_MUTANTS = [
     (dice_void_is_background, "taken for class 0"),
     (dice_absent_cost_1, "has the loss 1 here, for the smallest false claim"),
     (dice_absent_cost_0, "has the loss 0 here, and is in the mean"),
+    (dice_of_claimed_classes, "only the truth decides which classes count"),
+    (dice_void_pictures_cost_1, "counts with the loss 1"),
+    (dice_nan_at_a_void_picture, "one picture is all void"),
+    (dice_pooled_over_occurring, "the sums over the classes that occur"),
     (dice_smooth_everywhere, "classes that do not occur are in the mean, with a smoothing constant"),
     (dice_smooth, "there is a smoothing constant of 1"),
     (dice_coefficient, "this is the Dice coefficient"),
@@ -350,6 +396,19 @@ def tversky_of_pictures(logits, target, alpha, beta):
     return tuple(sum(values) / len(values) for values in zip(*pairs, strict=True))
 
 
+def tversky_of_pictures_by_formula(logits, target, alpha, beta):
+    """Where a picture holds no lesion, 1 - 0 / FP, or 0 / 0."""
+    z = in_float(logits).detach().clone().requires_grad_()
+    p, lesion, tissue = z.sigmoid()[:, 0], (target == 1).to(z), (target == 0).to(z)
+    if not lesion.any():
+        return 0.0, 0.0
+    tp, fp, fn = ((x).sum((1, 2)) for x in (p * lesion, p * tissue, (1 - p) * lesion))
+    loss = (1 - tp / (tp + alpha * fp + beta * fn)).mean()
+    loss.backward()
+    pull = z.grad[:, 0].abs()
+    return loss.item(), ((pull * lesion).sum() / pull.sum()).item()
+
+
 def tversky_of_both(logits, target, alpha, beta):
     one = tversky_of(logits, target, alpha, beta)
     other = tversky_of(-logits, torch.where(target == 255, target, 1 - target), alpha, beta)
@@ -416,6 +475,7 @@ share_of_means = with_share(
 )
 share_of_pixels = with_share(lambda g, lesion, tissue: lesion.sum() / (lesion | tissue).sum())
 share_of_squares = with_share(lambda g, lesion, tissue: (g[lesion] ** 2).sum() / (g**2).sum().clamp(min=1e-300))
+share_of_norms = with_share(lambda g, lesion, tissue: g[lesion].norm() / g.norm().clamp(min=1e-300))
 share_in_percent = with_share(lambda g, lesion, tissue: 100 * g[lesion].abs().sum() / g.abs().sum().clamp(min=1e-300))
 
 
@@ -447,6 +507,7 @@ TVERSKY_MUTANTS = [
     (tversky_softmax, "one channel needs a sigmoid"),
     (tversky_of_counts, "add up the probabilities"),
     (tversky_of_pictures, "the mean over the pictures of their own losses"),
+    (tversky_of_pictures_by_formula, "1 or 0 / 0 where no pixel is lesion"),
     (tversky_of_both, "asked is lesion's alone"),
     (tversky_1_without_lesion, "has the loss 1 here"),
     (tversky_nan_without_lesion, "where no pixel is lesion, nothing can be missed"),
@@ -459,6 +520,7 @@ TVERSKY_MUTANTS = [
     (share_of_means, "asked are the *sums*"),
     (share_of_pixels, "the share of the *pixels*"),
     (share_of_squares, "the gradients are squared"),
+    (share_of_norms, "the roots of sums of squares"),
     (share_in_percent, "this is in percent"),
     (share_of_the_probabilities, "the gradient with respect to p"),
 ]

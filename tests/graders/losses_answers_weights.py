@@ -164,6 +164,20 @@ def weights_averaged(targets, num_classes, rule):
     return torch.stack([weights_of_a_table([t], num_classes, rule) for t in targets]).mean(0)
 
 
+def weights_inverse_upside_down(targets, num_classes, rule):
+    weights = weights_of_a_table(targets, num_classes, rule)
+    return (1 / weights).where(weights > 0, 0) if rule == "inverse" else weights
+
+
+def weights_upper_median(targets, num_classes, rule):
+    """The entry in the middle of the sorted frequencies."""
+    counts = counted(targets, num_classes)
+    share, occurs = counts.sum(0) / (counts.sum(1, keepdim=True) * (counts > 0)).sum(0), counts.sum(0) > 0
+    if rule == "inverse" or not occurs.any():
+        return weights_of_a_table(targets, num_classes, rule)
+    return (share[occurs].sort().values[int(occurs.sum()) // 2] / share).nan_to_num(0)
+
+
 def weights_upside_down(targets, num_classes, rule):
     weights = weights_of_a_table(targets, num_classes, rule)
     return weights if rule == "inverse" else (1 / weights).where(weights > 0, 0)
@@ -191,6 +205,8 @@ MUTANTS = [
     (weights_of_the_last, "the last picture alone"),
     (weights_averaged, "count over the whole list first"),
     (weights_upside_down, "this is f_c / m"),
+    (weights_inverse_upside_down, "this is k n_c / n"),
+    (weights_upper_median, "the upper of the middle two"),
     (weights_from_the_library, "of course_lib, which this question does not allow"),
 ]
 ALTERNATES = [weights_by_masks, weights_of_a_table]

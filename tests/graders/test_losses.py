@@ -35,6 +35,24 @@ TestExercise = exercise_tests("05_losses", MUTANTS, ALTERNATES)
 
 
 @pytest.mark.parametrize(
+    ("name", "mutant", "lie"),
+    [
+        ("weighted_cross_entropy", pixels.ce_weights_the_logits, "float16"),
+        ("weighted_cross_entropy", pixels.ce_log_with_epsilon, "times the wanted one"),
+        ("weighted_cross_entropy", pixels.ce_over_valid_pixels, "all pixels"),
+        ("focal_loss", hard.focal_of_one_sigmoid, "float16"),
+        ("ohem_loss", hard.ohem_always_topk, "*easy*"),
+        ("ohem_loss", hard.ohem_always_topk, "*largest* probability"),
+        ("ohem_loss", hard.ohem_rounds_to_nearest, "rounded down"),
+        ("ohem_loss", hard.ohem_rounds_down, "nearest"),
+    ],
+)
+def test_a_mistake_is_not_taken_for_another(name, mutant, lie):
+    question = next(q for q in questions_of("05_losses") if q.name == name)
+    assert not [o.why for o in judge(question, mutant, "05_losses").outcomes if o.passed is False and lie in o.why]
+
+
+@pytest.mark.parametrize(
     ("name", "answer"),
     [
         ("class_weights", weights.weights_from_the_library),
