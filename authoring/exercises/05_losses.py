@@ -4,11 +4,11 @@
 # cell, run it, run the check below it. A check compares your function with a reference on inputs it makes up. It shows
 # what failed, on which input, and often why. You can run it as often as you like; your best result counts.
 #
-# Void is always 255. `logits` are a float tensor `(N, C, H, W)`, `target` an int64 tensor `(N, H, W)` of labels.
-# Logits can be float64, float32 or float16; for float16, compute in float32 (`logits.float()`). They can be as large as
+# Void is always 255. `logits` are a float tensor `(N, C, H, W)`, `target` an int64 tensor `(N, H, W)` of labels. Logits
+# can be float64, float32 or float16; for float16, compute in float32 (`logits.float()`). They can be as large as
 # ±10,000. A loss that you return is one number, a float or a tensor of one element; a gradient is a tensor of any float
-# dtype. Write the losses yourself: an answer that calls `course_lib.losses` loses a property. Stuck? Each question has three hints, from a nudge to almost the code. None of the questions needs another one's
-# answer.
+# dtype. Write the losses yourself: an answer that calls `course_lib.losses` loses a property. Stuck? Each question has
+# three hints, from a nudge to almost the code. None of the questions needs another one's answer.
 
 # %%
 import math
@@ -74,8 +74,8 @@ check(1, class_weights)
 # %% [markdown] tags=["question"] difficulty=2 minutes=20
 # ## 2 · Cross-entropy and its gradient
 # Return the pair `(loss, gradient)`. A pixel of class $t$ pays $\ell = -\log p_t$, where $p$ is the softmax of its
-# logits over the $C$ classes. The pixel counts $w$ = `weight[t]`; `weight` is a float tensor `(C,)`, some of whose entries may be 0. The loss
-# is
+# logits over the $C$ classes. The pixel counts $w$ = `weight[t]`; `weight` is a float tensor `(C,)`, some of whose
+# entries may be 0. The loss is
 #
 # $$\frac{\sum w\,\ell}{\sum w}$$
 #
@@ -150,8 +150,8 @@ check(2, weighted_cross_entropy)
 # p = logits.softmax(1) * valid
 # hits, size, true = (p * t).sum(over), (p + t).sum(over), t.sum(over)    # (C,) or (N, C)
 # ```
-# `over` is `(0, 2, 3)` for the batch, `(2, 3)` for each picture. The losses of the classes are `1 - 2 * hits / size`. Of one batch, or of one picture, average those with `true > 0`. A
-# loop over the pictures is fine.
+# `over` is `(0, 2, 3)` for the batch, `(2, 3)` for each picture. The losses of the classes are `1 - 2 * hits / size`.
+# Of one batch, or of one picture, average those with `true > 0`. A loop over the pictures is fine.
 
 
 # %% tags=["answer"]

@@ -75,7 +75,7 @@ check(1, double_conv)
 #
 # Return `(N, D + C, 2h, 2w)`. All tensors are float64.
 #
-# On paper: the skip has 7 rows, the upsampled map 4. Which rows of the skip are kept? Which, if the skip has 4?
+# On paper: the skip has 7 rows, the upsampled map 4. Which rows of the skip are kept (they count from 0)? Which, if the skip has 4?
 # ### HINT nudge
 # How many rows go in all, and how many of them in front? Does your slice work if none goes?
 # ### HINT idea
@@ -318,8 +318,8 @@ check(6, split)
 # In one row stand width/s answers, rounded up. Answer `number` belongs to row `number // across` and column `number % across` of
 # answers. (On paper: 4 stand in one row, so there are 3 rows. Answer 5 is the second of the second row, and begins at row 4, column 4.)
 # ### HINT almost
-# `across = -(-width // s)` rounds up. Begin with a map of zeros that has room for all answers whole, `whole` with
-# `down * s` rows and `across * s` columns, write each answer into its place, and return `whole[:, :height, :width]`.
+# `across = -(-width // s)` rounds up. Begin with a map of zeros that has room for all answers whole,
+# `whole = answers.new_zeros(K, down * s, across * s)`, write each answer into its place, and return `whole[:, :height, :width]`.
 
 
 # %% tags=["answer"]

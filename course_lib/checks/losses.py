@@ -78,8 +78,10 @@ def _mean_of_pictures(logits, target, weight):
 
 
 def _mean_of_pictures_or_nan(logits, target, weight):
-    """0 / 0 where a picture is all void."""
+    """0 / 0 where a picture does not count; no output where none does, which is no matter of pictures."""
     each, counted = _sum_of_pictures(logits, target, weight)
+    if not any(counted):
+        raise ValueError
     return sum(each) / len(each) if all(counted) else float("nan")
 
 

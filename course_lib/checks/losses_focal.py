@@ -78,6 +78,8 @@ def _of_pictures(void: float | None):
 
     def mistake(logits, target, gamma):
         here = (target != 255).flatten(1).any(1)
+        if not here.any():
+            raise ValueError  # no matter of pictures
         each = [_focal(logits[i : i + 1], target[i : i + 1], gamma) if here[i] else void for i in range(len(target))]
         each = [loss for loss in each if loss is not None]
         return divided(sum(each), len(each))
@@ -154,7 +156,9 @@ FOCAL_MISTAKES = {
         _of_pictures(None)
     ),
     "pixels whose p rounds to 1 are left out of the mean: they pay nothing, but they are counted": _without_the_sure,
-    "gamma is made a whole number here, cut or rounded: it need not be one": lambda logits, target, gamma: _focal(logits, target, int(gamma)),
+    "gamma is made a whole number here, cut or rounded: it need not be one": (
+        lambda logits, target, gamma: _focal(logits, target, int(gamma))
+    ),
     "gamma is made a whole number here, rounded: it need not be one": lambda logits, target, gamma: _focal(logits, target, round(gamma)),
     "void pixels are taken for class 0: leave them out": void_as(_focal, lambda classes: 0),
     "void pixels are taken for the last class: leave them out": void_as(_focal, lambda classes: classes - 1),

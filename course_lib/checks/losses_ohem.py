@@ -216,7 +216,7 @@ def _words(failed: Failed) -> str:
     got, want = failed.got, failed.want
     if want == 0 and isinstance(got, float) and math.isnan(got):
         return "nan where 0 is wanted: no pixel is kept here, and the mean of an empty tensor is NaN"
-    if want is None and "math domain" in failed.why or "positive input" in failed.why:
+    if want is None and any(words in failed.why for words in ("math domain", "positive input")):
         return f"{failed.why} (`threshold` may be 0, which has no log: compare p with it)"
     if isinstance(got, float) and math.isfinite(got) and failed.given["threshold"] == 0:
         return (

@@ -98,6 +98,34 @@ def _rounded_quarters(widths, height, width, batch):
     return [(cells, -(-cells // 4)) for cells, _ in _poolings(widths, height, width, batch)]
 
 
+def _never_halved(widths, height, width, batch):
+    return _poolings(widths, height, width, batch, half=lambda size: size)
+
+
+def _complete_windows(widths, height, width, batch):
+    """Sizes are rounded up, but only complete windows are counted."""
+    counts = []
+    for channels in widths:
+        maps = batch * channels
+        counts.append((maps * height * width, maps * (height // 2) * (width // 2)))
+        height, width = _ceil(height), _ceil(width)
+    return counts
+
+
+def _passed_on_cut(widths, height, width, batch):
+    """Windows are rounded up, but the size for the next pooling is rounded down."""
+    counts = []
+    for channels in widths:
+        counts += _poolings([channels], height, width, batch)
+        height, width = height // 2, width // 2
+    return counts
+
+
+def _per_picture(widths, height, width, batch):
+    """The poolings of each picture by itself."""
+    return batch * _poolings(widths, height, width, 1)
+
+
 COUNT_MISTAKES = {
     "the batch is missing: every picture has maps and maxima of its own": _with(
         count=lambda widths, height, width, batch: _poolings(widths, height, width, 1)
@@ -107,6 +135,16 @@ COUNT_MISTAKES = {
     ),
     "poolings round down here: an incomplete window is kept, so they round up": _with(
         count=functools.partial(_poolings, half=lambda size: size // 2)
+    ),
+    "no pooling halves the map here: windows are counted behind halving, and the next pooling sees what this one left": (
+        _with(count=_never_halved)
+    ),
+    "the next pooling sees a size that is rounded down here: the incomplete windows go on too": _with(
+        count=_passed_on_cut
+    ),
+    "only complete windows are counted here: incomplete ones have a maximum too": _with(count=_complete_windows),
+    "`round` rounds a half to the nearest *even* number, 2.5 to 2: poolings round up": _with(
+        count=functools.partial(_poolings, half=lambda size: round(size / 2))
     ),
     "every pooling sees the size of the picture here: the second one sees what the first left": _with(count=_one_size),
     "the first pooling sees half the picture here: it sees all of it": _with(count=_halved_first),
@@ -153,7 +191,7 @@ BIT_MISTAKES = {
     "each window takes 2 *bytes* here: it takes 2 bits, a quarter of a byte": _with(
         pack=lambda cells, windows: 16 * _whole_bytes(windows)
     ),
-    "each window takes a byte of its own here: its 2 bits are packed with those of others, four windows to a byte": _with(
+    "each window takes 8 bits here, a byte of its own: 2 of them are enough, whatever its number of cells": _with(
         pack=lambda cells, windows: windows
     ),
     "there are 2 bits for each *window*, not for each cell of the map": _with(
@@ -172,7 +210,12 @@ BIT_MISTAKES = {
     "every map is rounded up to whole bytes here: the pictures and channels of a pooling are packed together": _with(
         count=_per_map
     ),
-    "the bytes are not whole: round up": _with(pack=lambda cells, windows: windows / 4),
+    "the bits are rounded to the nearest byte here: a begun byte is stored too, so they round up": _with(
+        pack=lambda cells, windows: round(windows / 4)
+    ),
+    "every picture is rounded up to whole bytes by itself here: all pictures of a pooling are packed together": _with(
+        count=_per_picture
+    ),
     "a window is counted for every four cells: at an odd size there are more windows, because the poolings round up": _with(
         count=_quarters
     ),

@@ -28,7 +28,14 @@ def _cut(x: Tensor) -> Tensor:
 
 def _windows(x: Tensor, whole=_whole) -> Tensor:
     """The four cells of each window in reading order, (N, C, h, w, 4)."""
-    return whole(x).unfold(2, 2, 2).unfold(3, 2, 2).flatten(-2)
+    x = whole(x)
+    rows, columns = (size // 2 for size in x.shape[-2:])
+    return x.reshape(*x.shape[:2], rows, 2, columns, 2).transpose(3, 4).flatten(-2)
+
+
+def _row_windows(x: Tensor) -> Tensor:
+    """Four cells of a row, taken for the four cells of a window."""
+    return _whole(x).reshape(_windows(x).shape)
 
 
 def _first(windows: Tensor) -> Tensor:
@@ -89,6 +96,23 @@ def _carried(x: Tensor, whole) -> Tensor:
     return _windows(places, whole).gather(-1, _first(_windows(x, whole))[..., None])[..., 0]
 
 
+def _padded_before(x: Tensor) -> Tensor:
+    """Padded above and to the left to an even height and width."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (width % 2, 0, height % 2, 0), value=float("-inf"))
+
+
+def _minus_padding(row, column, k, height, width):
+    return (row - height % 2) * width + column - width % 2
+
+
+def _in_window(k: Tensor, x: Tensor) -> Tensor:
+    """The places of the cells number k of their windows."""
+    return _places(x, pick=lambda windows: k)
+
+
+_zeros = functools.partial(_whole, fill=0.0)
+
 VALUE_MISTAKES = {
     "these are the places: return the pair in the order (pooled, indices)": lambda x: _places(x),
     "an odd height or width loses its last row or column here: incomplete windows count too, so h and w are rounded up": (
@@ -103,9 +127,10 @@ VALUE_MISTAKES = {
     "incomplete windows are filled with mirrored cells here, and those belong to their neighbors: fill with −∞": (
         functools.partial(_values, whole=functools.partial(_whole, mode="reflect"))
     ),
-    "this is the mean of each window: asked is its maximum": functools.partial(
-        _values, read=lambda windows: windows.mean(-1)
+    "the windows are padded above and to the left here, and so they begin elsewhere: pad below and to the right": (
+        functools.partial(_values, whole=_padded_before)
     ),
+    "this is the mean of each window: asked is its maximum": lambda x: F.avg_pool2d(x, 2, ceil_mode=True),
     "the maximum so far begins with 0 here, and 0 wins where all values are negative: begin with −∞": (
         lambda x: _values(x).clamp(min=0)
     ),
@@ -113,16 +138,16 @@ VALUE_MISTAKES = {
         _values, read=lambda windows: windows.amin(-1)
     ),
     "this is the largest *absolute* value of each window: −3 is smaller than 1": functools.partial(
-        _values, read=lambda windows: windows.abs().amax(-1)
+        _values, whole=_zeros, read=lambda windows: windows.abs().amax(-1)
     ),
     "this is the value with the largest absolute value: −3 is smaller than 1": functools.partial(
-        _values, read=lambda windows: windows.gather(-1, windows.abs().argmax(-1, keepdim=True))[..., 0]
+        _values, whole=_zeros, read=lambda windows: windows.gather(-1, windows.abs().argmax(-1, keepdim=True))[..., 0]
     ),
     "this is the first cell of each window, which a stride alone would take: asked is its maximum": functools.partial(
         _values, read=lambda windows: windows[..., 0]
     ),
     "the windows are four cells of one row here: `view` reads along the rows, a window has two cells in each of two rows": (
-        lambda x: x.reshape(*x.shape[:2], x.shape[2] // 2, x.shape[3] // 2, 4).amax(-1)
+        lambda x: _row_windows(x).amax(-1)
     ),
     "the windows move by one cell here: the stride is 2": lambda x: F.max_pool2d(x, 2, 1),
     "each maximum is taken over the channels too: every channel is pooled by itself": lambda x: _values(
@@ -182,10 +207,20 @@ PLACE_MISTAKES = {
     "the maximum so far begins with 0 here, and where all values are negative, no place is found: begin with −∞": (
         lambda x: torch.where(_values(x) > 0, _places(x), 0)
     ),
-    "this is the place of the smallest value: asked is that of the maximum": lambda x: _places(-x),
-    "this is the place of the largest *absolute* value: −3 is smaller than 1": functools.partial(
-        _places, pick=lambda windows: windows.abs().argmax(-1)
+    "the windows are padded above and to the left here, and so they begin elsewhere: pad below and to the right": (
+        functools.partial(_places, whole=_padded_before, place=_minus_padding)
     ),
+    "the windows are four cells of one row here: `view` reads along the rows, a window has two cells in each of two rows": (
+        lambda x: _in_window(_row_windows(x).argmax(-1), x)
+    ),
+    "a window of nothing but −∞ gets the place 0 here, since no value is larger than −∞: it is its first cell": (
+        lambda x: torch.where(_values(x).isneginf(), 0, _places(x))
+    ),
+    "this is the place of the largest *absolute* value: −3 is smaller than 1": functools.partial(
+        _places, whole=_zeros, pick=lambda windows: windows.abs().argmax(-1)
+    ),
+    "this is the place of the smallest value: asked is that of the maximum": lambda x: _places(-x),
+    "the windows move by one cell here: the stride is 2": lambda x: F.max_pool2d(x, 2, 1, return_indices=True)[1],
 }  # fmt: skip
 
 
@@ -212,6 +247,9 @@ def _place_words(failed: Failed) -> str:
     if not 0 <= mine < height * width:
         return f"in {where}, the place {mine} lies outside: places run from 0 to {height * width - 1}"
     value, best = (float(x[at[0], at[1]].flatten()[place]) for place in (mine, right))
+    window = [(place // width // 2, place % width // 2) for place in (mine, right)]
+    if value == best and window[0] == window[1]:
+        return f"in {where}, {mine} and {right} hold the same, {best:.4g}: asked is the first in reading order, {right}"
     return (
         f"{failed.why}: in {where}, {mine} is {_in_words(mine, width)}, which holds {value:.4g}; the maximum, {best:.4g}, "
         f"is in {_in_words(right, width)}"
@@ -231,11 +269,13 @@ def _crash_words(failed: Failed) -> str:
 def _pair_words(failed: Failed) -> str:
     if failed.want is None:
         return _crash_words(failed)
-    if isinstance(failed.got, Tensor) and isinstance(failed.want, Tensor) and failed.want.is_floating_point():
-        got = failed.got
-        if got.shape == failed.want.shape and got.dtype == torch.float32 != failed.want.dtype:
+    got, want = failed.got, failed.want
+    if isinstance(got, Tensor) and isinstance(want, Tensor) and got.ndim == 4 and got.shape[1] == 1 != want.shape[1]:
+        return f"{failed.why}: one map is left of each picture; every channel is pooled by itself"
+    if isinstance(got, Tensor) and isinstance(want, Tensor) and want.is_floating_point():
+        if got.shape == want.shape and got.dtype == torch.float32 != want.dtype:
             return "pooled is float32 where x is float64: the maxima are numbers of x, unchanged"
-        if got.shape == failed.want.shape and (got[failed.want.isneginf()] > float("-inf")).any():
+        if got.shape == want.shape and (got[want.isneginf()] > float("-inf")).any():
             return f"{failed.why}: this window holds nothing but −∞, so that is its maximum; a finite number, however low, can win"
         return failed.why
     return _place_words(failed)
@@ -267,9 +307,9 @@ def pool_properties(student, rng):
     yield claim("even sizes: the place of each maximum in its own map", places, *even)
     yield claim("odd sizes: incomplete windows have a maximum too", values, *odd)
     yield claim("odd sizes: the places count rows of the map as it came", places, *odd)
-    low = [case(1, 1, 3, 3, shift=-5), case(2, 2, 5, 7, shift=-9), masked(1, 2, 3, 5), masked(2, 3, 5, 6)]
-    yield claim("negative maps, and −∞: the maxima", values, *low)
-    yield claim("negative maps, and −∞: the places", places, *low)
+    low = [case(1, 1, 3, 3, shift=-5), case(2, 2, 5, 7, shift=-1), masked(1, 2, 3, 5), masked(2, 3, 5, 6)]
+    yield claim("negative values, and −∞: the maxima", values, *low)
+    yield claim("negative values, and −∞: the places", places, *low)
     yield claim(
         "of equal values, the first in reading order", places, ties(1, 1, 4, 4), ties(2, 3, 5, 6), ties(2, 2, 7, 3)
     )
@@ -339,6 +379,10 @@ def _first_map_only(x, indices, size):
     return _scattered(x, indices[:1, :1].expand(x.shape), size)
 
 
+def _first_picture_only(x, indices, size):
+    return _scattered(x, indices[:1].expand(x.shape), size)
+
+
 def _first_channel_only(x, indices, size):
     return _scattered(x, indices[:, :1].expand(x.shape), size)
 
@@ -352,6 +396,7 @@ UNPOOL_MISTAKES = {
     ),
     "every map takes its places from the first one: each channel of each picture has places of its own": _first_map_only,
     "all channels take their places from the first one: each channel has places of its own": _first_channel_only,
+    "all pictures take their places from the first one: each picture has places of its own": _first_picture_only,
     "each value fills its whole window here: it goes to its place, and the rest is 0": _window,
     "each value goes to the upper left cell of its window here: the index says where it goes": _corner,
     "the map is twice as large as x here, whatever `size` says: it has `size` cells": (
@@ -395,6 +440,9 @@ def _unpool_words(failed: Failed) -> str:
             )
         if "invalid for input of size" in failed.why or "must match" in failed.why:
             return f"{failed.why} (x has {h} x {w} cells, the map {height} x {width})"
+        if any(word in failed.why for word in ("dtypes match", "self.dtype to be equal", "same dtype")):
+            name = str(given["x"].dtype).removeprefix("torch.")
+            return f"{failed.why} (x is {name} here: `x.new_zeros` makes zeros of its dtype)"
         if "Expected index" in failed.why or "same number of dimensions" in failed.why:
             return f"{failed.why} (flatten x and indices in the same way as the zeros)"
         return failed.why

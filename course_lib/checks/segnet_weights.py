@@ -25,6 +25,14 @@ def _complete(labels, tile) -> Tiles:
     return [piece for piece in _tiles(labels, tile) if piece.shape == (tile, tile)]
 
 
+def _complete_or_all(labels, tile) -> Tiles:
+    return _complete(labels, tile) or [labels]
+
+
+def _without_void(labels, tile) -> Tiles:
+    return [piece for piece in _tiles(labels, tile) if (piece != VOID).all()]
+
+
 def _sliding(labels, tile) -> Tiles:
     height, width = labels.shape
     rows, columns = range(max(height - tile, 0) + 1), range(max(width - tile, 0) + 1)
@@ -55,7 +63,8 @@ def _number_of(labels, tile) -> Tiles:
 
 def _counts(tiles: Tiles, num_classes: int) -> np.ndarray:
     """Pixels of each tile and class, float64."""
-    return np.array([[(piece == c).sum() for c in range(num_classes)] for piece in tiles], np.float64)
+    rows = [[(piece == c).sum() for c in range(num_classes)] for piece in tiles]
+    return np.array(rows, np.float64).reshape(-1, num_classes)
 
 
 def _shares(counts: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
@@ -108,12 +117,30 @@ def _mean_share(counts, sizes, tile):
     return each.sum(0) / present.sum(0)
 
 
+def _median_share(counts, sizes, tile):
+    each = np.where(counts > 0, counts, np.nan) / counts.sum(1, keepdims=True)
+    return np.array([np.median(shares[shares > 0]) if (shares > 0).any() else 0 for shares in each.T])
+
+
+def _inverse(targets, num_classes, tile):
+    """One over each class's share of all labeled pixels, divided by the number of classes (exercise 05)."""
+
+    def weigh(share):
+        return np.where(share > 0, 1 / np.where(share > 0, share, 1) / max((share > 0).sum(), 1), 0)
+
+    return _weights(targets, num_classes, tile, shares=lambda counts, *_: counts.sum(0) / counts.sum(), weigh=weigh)
+
+
 def _with_absent(share):
     return np.where(share > 0, np.median(share) / np.where(share > 0, share, 1), 0)
 
 
 def _lower(values):
     return np.sort(values)[(len(values) - 1) // 2]
+
+
+def _upper(values):
+    return np.sort(values)[len(values) // 2]
 
 
 def _upside_down(share):
@@ -138,7 +165,10 @@ MISTAKES = {
     ),
     "void pixels are counted as class 0: leave them out": _void_as(lambda classes: 0),
     "void pixels are counted as the last class: leave them out": _void_as(lambda classes: classes - 1),
-    "the last tiles, where they are smaller, are left out here: they count too": _wrong(cut=_complete),
+    "only the first tile of each map is counted here": _wrong(cut=lambda labels, tile: _tiles(labels, tile)[:1]),
+    "tiles with a void pixel are left out here: only their void pixels count nowhere": _wrong(cut=_without_void),
+    "tiles that are smaller than `tile` are left out here: they count too": _wrong(cut=_complete),
+    "the last tiles, where they are smaller, are left out of large maps here: they count too": _wrong(cut=_complete_or_all),
     "the last tiles are moved inward here, and count pixels twice: they are smaller": _wrong(cut=_inward),
     "the last tiles are filled up with 0 here, and 0 is a class: they are smaller": _wrong(cut=_padded_with(0)),
     "the tiles overlap here, one begins at every pixel: they lie side by side": _wrong(cut=_sliding),
@@ -152,6 +182,9 @@ MISTAKES = {
     "f_c is the mean over the tiles of the class's share here: add up the pixels first, and divide once": _wrong(
         shares=_mean_share
     ),
+    "f_c is the median over the tiles of the class's share here: add up the pixels first, and divide once": _wrong(
+        shares=_median_share
+    ),
     "these are the mean of the weights of each map by itself: count over the whole list first": _mean_over_pictures,
     "the frequencies 0 of absent classes are in the median: it is that of the classes that occur": _wrong(
         weigh=_with_absent
@@ -159,6 +192,10 @@ MISTAKES = {
     "this is the lower of the middle two frequencies: `torch.median` takes that one; the median is their mean (`quantile(0.5)`)": (
         _wrong(weigh=lambda share: _of_shares(share, _lower))
     ),
+    "this is the upper of the middle two frequencies: of an even number of values the median is their mean": _wrong(
+        weigh=lambda share: _of_shares(share, _upper)
+    ),
+    "these are the inverse frequencies of exercise 05: asked is the median of the frequencies over f_c": _inverse,
     "this is the mean of the frequencies over f_c: asked is their median": _wrong(
         weigh=lambda share: _of_shares(share, np.mean)
     ),
@@ -189,6 +226,8 @@ def _words(failed: Failed) -> str:
         return f"{failed.why}: void, 255, is counted here, and `bincount` has made room for it"
     if not (isinstance(got, Tensor) and got.shape == want.shape):
         return failed.why
+    if got.dtype in (torch.float16, torch.bfloat16):
+        return f"{failed.why}: {str(got.dtype).removeprefix('torch.')} keeps about three digits; use float32"
     if not got.is_floating_point():
         return f"these are whole numbers ({got.dtype}): `//`, or a tensor that was made of them, cuts the weights; use floats"
     if not want.any():
@@ -220,11 +259,19 @@ def tile_weights_properties(student, rng):
     def claim(text, *cases):
         return explained(text, student, list(cases), _weights, MISTAKES, _words, tol=1e-5)
 
+    def spots(height, width, one, other):
+        """Two small spots on class 0, so that rows, columns and tiles with a class are not the same."""
+        block = torch.zeros(height, width, dtype=torch.int64)
+        block[:2, :2] = one
+        block[-2:, -3:-1] = other
+        return block
+
     paper = torch.tensor([[0, 0, 0, 1], [0, 0, 0, 0]])
     yield claim(
         "tiles that fit: the map on paper, and others with three or five classes",
         case(2, 4, paper),
         case(2, 2, paper),
+        case(3, 4, spots(8, 12, 1, 2)),
         case(3, 4, labels(8, 12, [0, 1, 2])),
         case(5, 3, labels(6, 9, [0, 1, 2, 3]), labels(12, 6, [0, 4]), labels(3, 3, [0])),
     )
@@ -242,6 +289,7 @@ def tile_weights_properties(student, rng):
     yield claim(
         "classes that do not occur, and an even number that do",
         case(4, 3, labels(6, 9, [0, 2]), labels(3, 6, [0])),
+        case(6, 4, spots(8, 12, 1, 4), labels(8, 4, [0, 5])),
         case(7, 4, labels(9, 10, [6, 0, 3]), labels(5, 8, [0, 6, 4])),
         case(21, 8, labels(17, 23, [0, 15, 7]), labels(8, 8, [2, 15])),
     )
@@ -253,4 +301,9 @@ def tile_weights_properties(student, rng):
     void = torch.full((5, 7), VOID)
     half = labels(6, 8, [0, 1], void=0.2)
     half[:, 4:] = VOID
-    yield claim("tiles, maps, and all pixels void", case(3, 4, half), case(3, 4, void, half), case(4, 3, void))
+    yield claim(
+        "tiles, maps, and all pixels void",
+        case(3, 4, half),
+        case(5, 4, void, half, spots(8, 12, 0, 3)),
+        case(4, 3, void),
+    )

@@ -126,6 +126,7 @@ STEP_MISTAKES = {
     "a ReLU follows the up-convolution: it has none": _with(
         double=lambda below, weight, bias: F.relu(_doubled(below, weight, bias))
     ),
+    "a ReLU follows the concatenation: there is none": _with(join=lambda skip, up: F.relu(_beside(skip, up))),
     "the 2x2 kernel is turned around: a stamp is the kernel as it is": _with(
         double=lambda below, weight, bias: _doubled(below, weight.flip(2, 3), bias)
     ),
@@ -161,7 +162,10 @@ def _step_words(failed: Failed) -> str:
         return failed.why
     if got[1] != want[1]:
         depth, channels = given["skip"].shape[1], given["weight"].shape[1]
-        return f"{got[1]} channels where {want[1]} are wanted: {depth} of the skip and {channels} of the up-convolution"
+        are = "channel" if got[1] == 1 else "channels"
+        return f"{got[1]} {are} where {want[1]} are wanted: {depth} of the skip and {channels} of the up-convolution"
+    if tuple(got[2:]) == tuple(side + 1 for side in given["below"].shape[-2:]):
+        facts += "; is the stride of 2 missing?"
     return f"the result has {got[2]} x {got[3]} cells where {want[2]} x {want[3]} are wanted: {facts}"
 
 
@@ -174,7 +178,7 @@ def up_and_join_properties(student, rng):
         return {name: torch.from_numpy(rng.normal(size=shape)) for name, shape in sizes.items()}
 
     def claim(text, *cases):
-        return explained(text, student, list(cases), _step, STEP_MISTAKES, _step_words, tol=1e-9)
+        return explained(text, student, list(cases), _step, STEP_MISTAKES, _step_words, tol=1e-5)
 
     yield claim(
         "a square map, an even number of rows and columns to cut off",
@@ -220,6 +224,14 @@ def _new_bias(weight, project, bias) -> Tensor:
     return weight.sum((2, 3)) @ bias
 
 
+def _in_the_middle_only(weight: Tensor, project: Tensor) -> Tensor:
+    """The skip's part as if `project` belonged to one tap: zeros around it."""
+    part, row, column = _of_skip(weight, project), weight.shape[2] // 2, weight.shape[3] // 2
+    alone = torch.zeros_like(part)
+    alone[..., row, column] = part[..., row, column]
+    return alone
+
+
 def _square(project: Tensor) -> Tensor:
     """The transpose of a square 1x1 kernel. RuntimeError for others, where this mistake has no output."""
     if project.shape[0] != project.shape[1]:
@@ -244,11 +256,22 @@ WEIGHT_MISTAKES = {
     "the kernel is turned around: the 1x1 convolution before it moves nothing": lambda weight, project, bias: torch.cat(
         [_of_skip(weight, project).flip(2, 3), weight], 1
     ),
-    "`up` passes one channel only: its part is the whole `weight`": lambda weight, project, bias: torch.cat(
+    "the part of `up` is zero: it is `weight`, as it is": lambda weight, project, bias: torch.cat(
         [_of_skip(weight, project), torch.zeros_like(weight)], 1
     ),
     "the skip's part is `project` alone: `weight` follows it": lambda weight, project, bias: torch.cat(
         [project.expand(-1, -1, *weight.shape[2:]), weight], 1
+    ),
+    "the skip's part has numbers in the middle tap alone: `project` comes before *every* tap": lambda weight, project, bias: (
+        torch.cat([_in_the_middle_only(weight, project), weight], 1)
+    ),
+    "`project` is added to `weight` in the skip's part: one after the other, they multiply": lambda weight, project, bias: torch.cat(
+        [weight.sum(1, keepdim=True) + project[:, :, 0, 0].sum(0)[:, None, None], weight], 1
+    ),
+    "the C channels are added up before they are multiplied: channel c of `weight` belongs to row c of `project`": (
+        lambda weight, project, bias: torch.cat(
+            [weight.sum(1, keepdim=True) * project[:, :, 0, 0].sum(0)[:, None, None], weight], 1
+        )
     ),
     "the bias is added to the weight: it belongs into `new_bias`": lambda weight, project, bias: torch.cat(
         [torch.einsum("kcij,cd->kdij", weight, project[:, :, 0, 0] + bias[:, None]), weight], 1
@@ -271,6 +294,18 @@ BIAS_MISTAKES = {
     ),
     "the bias is handed to each tap, but not weighed by it": lambda weight, project, bias: bias.sum().expand(len(weight)),
     "the sign is wrong": lambda weight, project, bias: -_new_bias(weight, project, bias),
+    "one tap's share is taken k x k times: the taps differ, so sum them": lambda weight, project, bias: (
+        weight[:, :, 0, 0] @ bias * weight.shape[2] * weight.shape[3]
+    ),
+    "the C channels are added up before they are multiplied: entry c of `bias` belongs to channel c of `weight`": (
+        lambda weight, project, bias: weight.sum((1, 2, 3)) * bias.sum()
+    ),
+    "the mean of `bias` is taken: entry c of it belongs to channel c of `weight`": lambda weight, project, bias: (
+        weight.sum((1, 2, 3)) * bias.mean()
+    ),
+    "the bias is multiplied with the skip's part, which has `project` in it: it is added behind `project`": (
+        lambda weight, project, bias: _of_skip(weight, project).sum((1, 2, 3)) * bias.sum()
+    ),
     "the bias passes `project` too: it is added behind it": lambda weight, project, bias: (
         weight.sum((2, 3)) @ (project[:, :, 0, 0].sum(1) * bias)
     ),
@@ -279,7 +314,13 @@ BIAS_MISTAKES = {
 
 def _weight_words(failed: Failed) -> str:
     got, want = getattr(failed.got, "shape", ()), getattr(failed.want, "shape", ())
-    if failed.want is None or len(got) != len(want) or got == want:
+    if failed.want is None or got == want:
+        return failed.why
+    if {len(got), len(want)} == {1, 4} and (len(got) == 1 or got[1] != 1):
+        return f"{failed.why}: are weight and bias exchanged in the pair?"
+    if len(want) == 1 < len(got):
+        return f"{failed.why}: one number for each channel that comes out; the taps and channels are summed"
+    if len(got) != len(want):
         return failed.why
     if len(want) == 1:
         return f"{got[0]} numbers where {want[0]} are wanted: one for each channel that comes out"
@@ -302,10 +343,10 @@ def sum_as_concat_properties(student, rng):
     few = filled((1, 1)), filled((3, 3))
 
     def weights(text, *cases):
-        return explained(text, weight, list(cases), _new_weight, WEIGHT_MISTAKES, _weight_words, tol=1e-9)
+        return explained(text, weight, list(cases), _new_weight, WEIGHT_MISTAKES, _weight_words, tol=1e-5)
 
     def biases(text, *cases):
-        return explained(text, bias, list(cases), _new_bias, BIAS_MISTAKES, _weight_words, tol=1e-9)
+        return explained(text, bias, list(cases), _new_bias, BIAS_MISTAKES, _weight_words, tol=1e-5)
 
     yield weights(
         "the new weight of the numbers on paper, and of other kernels of one channel",

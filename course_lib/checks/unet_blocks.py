@@ -47,8 +47,9 @@ def _conv_fault(layers, inputs: int, outputs: int, variant: str) -> str | None:
             return f"{name} makes {conv.out_channels} channels where outputs={outputs}"
         if tuple(conv.kernel_size) != (3, 3):
             return f"{name} has the kernel {tuple(conv.kernel_size)} where (3, 3) is wanted"
-        if tuple(conv.stride) != (1, 1) or tuple(conv.dilation) != (1, 1) or conv.groups != 1:
-            return f"{name} has stride {conv.stride}, dilation {conv.dilation}, groups {conv.groups}: all of them are 1"
+        for setting in ("stride", "dilation", "groups"):
+            if (value := getattr(conv, setting)) not in (1, (1, 1)):
+                return f"{name} has {setting} {value}: it is 1"
         padding = 0 if variant == "paper" else 1
         if _pads(conv) != (padding, padding) and padding == 0:
             return f'{name} pads {_pads(conv)[0]}: the paper\'s are unpadded ("valid"), and each takes a pixel from every side'
@@ -67,6 +68,19 @@ def _pads(conv: nn.Conv2d) -> tuple[int, int]:
     if isinstance(conv.padding, str):  # "same" or "valid"
         return tuple((side - 1) // 2 if conv.padding == "same" else 0 for side in conv.kernel_size)
     return tuple(conv.padding)
+
+
+def _norm_fault(layers, outputs: int) -> str | None:
+    """What is wrong with the normalizations by themselves, in one sentence."""
+    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+    for norm, name in zip(norms, ("the first BatchNorm2d", "the second BatchNorm2d"), strict=False):
+        if norm.num_features != outputs:
+            return f"{name} has num_features={norm.num_features}: the convolution in front of it makes outputs={outputs} channels"
+        if norm.weight is None:
+            return f"{name} learns nothing (`affine=False`): today's learns two numbers for each channel"
+        if norm.running_mean is None:
+            return f"{name} keeps no running mean and variance (`track_running_stats=False`), which evaluation needs"
+    return None
 
 
 def _order_fault(layers, variant: str) -> str | None:
@@ -149,6 +163,8 @@ def _computes(claim: str, student, rng, variant: str, modes: tuple[bool, ...], *
             norms = sum(isinstance(layer, nn.BatchNorm2d) for layer in layers)
             if fault and normalized and norms != 2:
                 raise Failed(fault, case, network)
+            if normalized and (broken := _norm_fault(layers, case["outputs"])):
+                raise Failed(fault or broken, case, network)
             maps, network = torch.from_numpy(maps), network.double()
             _draw(layers, draws)
             for training in modes:

@@ -81,7 +81,7 @@ LENGTH_MISTAKES = {
     ),
     "a map of 0 pixels passes here: at least one must be left": _ruled(least_down=0, least_up=0),
     "a map of 0 pixels passes on the way up here: at least one must be left": _ruled(least_up=0),
-    "maps that vanish on the way down pass here: at least one pixel must be left after every convolution": _ruled(
+    "lengths pass here that the bottom's two convolutions use up (at depth 0 all from 1 to 4): at least one pixel must be left": _ruled(
         least_down=None
     ),
     "odd maps are pooled here, and a line is lost: every pooling must meet an even length": _ruled(
@@ -90,8 +90,20 @@ LENGTH_MISTAKES = {
     "only the picture's length is asked to be even: *every* pooling must meet an even one": _ruled(
         even=lambda n, first: first % 2 == 0
     ),
-    "two convolutions take 2 here: each takes a pixel from *both* sides, so two of them take 4": _ruled(
+    "two convolutions take 2 here, at least on the way down: each takes a pixel from *both* sides, so two of them take 4": _ruled(
         takes=2, bottom=2
+    ),
+    "two convolutions take 2 on the way down, and 4 elsewhere: each takes a pixel from *both* sides, so two of them take 4": _ruled(
+        takes=2, after_up=4
+    ),
+    "two convolutions take 2 up to the bottom, and 4 behind it: each takes a pixel from *both* sides, so two of them take 4": _ruled(
+        takes=2, bottom=2, after_up=4
+    ),
+    "two convolutions take 2 on the way up, and 4 elsewhere: each takes a pixel from *both* sides, so two of them take 4": _ruled(
+        after_up=2
+    ),
+    "the bottom's two convolutions take 2, and all others 4: each takes a pixel from *both* sides, so two of them take 4": _ruled(
+        bottom=2
     ),
     "the two convolutions at the bottom are missing": _ruled(bottom=0),
     "one pooling too few is passed": _ruled(levels=lambda depth: max(depth - 1, 0)),
@@ -124,6 +136,9 @@ OUTPUT_MISTAKES = {
     ),
     "one convolution a level on the way up: there are two, and each takes 2": _of_each(
         lambda n, depth: _trace(n, depth, after_up=2, least_up=None)
+    ),
+    "the bottom's two convolutions take 2 here: each takes a pixel from *both* sides, so two of them take 4": _of_each(
+        lambda n, depth: _trace(n, depth, bottom=2)
     ),
     "the bottom's two convolutions are missing": _of_each(lambda n, depth: _trace(n, depth, bottom=0)),
     "the output is as large as the input, as in a padded net": _of_each(lambda n, depth: n),
@@ -233,15 +248,16 @@ def fitting_sizes_properties(student, rng):
         return explained(text, _second(student), cases(*several), _pairs, OUTPUT_MISTAKES, _words)
 
     start = int(rng.integers(250, 400))
-    yield lengths("which lengths fit: one pooling, and three", (1, 16, 22), (1, 1, 60), (3, 1, 130))
+    yield lengths("which lengths fit: one pooling, and three", (1, 16, 22), (1, 1, 60), (3, 1, 250))
     yield lengths(
         "which lengths fit: the paper's four poolings, and five", (4, 560, 580), (4, 1, 260), (5, start, start + 180)
     )
-    yield lengths("which lengths fit: other depths, also none", (0, 1, 9), (2, 1, 70), (3, 1, start))
+    yield lengths("which lengths fit: other depths, also none", (0, 1, 9), (2, 1, 130), (3, 1, start))
     yield lengths(
         "both ends belong to the range; it may hold no length that fits",
         (4, 188, 204),
         (4, 189, 203),
+        (1, 40, 44),
         (2, 44, 44),
         (1, 18, 18),
         (3, 1, 20),

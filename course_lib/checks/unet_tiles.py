@@ -51,6 +51,24 @@ def _repeated(place: Tensor, length: int) -> Tensor:
     return torch.minimum(place, 2 * length - 1 - place)
 
 
+def _once(place: Tensor, length: int) -> Tensor:
+    """Mirrored once on either side; farther away, a negative number counts from the end."""
+    place = place.abs()
+    return torch.where(place < length, place, 2 * (length - 1) - place) % length
+
+
+def _once_and_held(place: Tensor, length: int) -> Tensor:
+    """Mirrored once on either side; farther away, the row where that mirror ends."""
+    place = place.abs()
+    return torch.where(place < length, place, 2 * (length - 1) - place).clamp(0, length - 1)
+
+
+def _repeated_at_the_end(place: Tensor, length: int) -> Tensor:
+    """Mirrored well in front; behind, the row at the border comes twice."""
+    place = place.abs()
+    return torch.where(place < length, place, 2 * length - 1 - place).clamp(0, length - 1)
+
+
 def _outside(place: Tensor, length: int) -> Tensor:
     return (place < 0) | (place >= length)
 
@@ -73,6 +91,33 @@ def _mirrored_twice(image, output_size, margin):
         return _mirrored(_mirrored(place, -(-length // output_size) * output_size), length)
 
     return _split(image, output_size, margin, mirror)
+
+
+def _zeros_farther_out(image, output_size, margin):
+    """Mirrored by the margin; where the last tiles reach beyond that, zeros."""
+
+    def mirror(place, length):
+        return torch.where(place >= length + margin, -1, _mirrored(place, length))
+
+    return _split(image, output_size, margin, mirror)
+
+
+def _each_by_itself(image, output_size, margin):
+    """Tiles without a margin, each mirrored at its own border."""
+    place = _mirrored(torch.arange(-margin, output_size + margin), output_size)
+    return _split(image, output_size, 0)[..., place[:, None], place]
+
+
+def _scrambled(image, output_size, margin):
+    """(C, T, t, t), viewed as (T, C, t, t): right where there is one channel."""
+    tiles = _split(image, output_size, margin)
+    return tiles.transpose(0, 1).reshape(tiles.shape)
+
+
+def _across_the_columns(image, output_size, margin):
+    """Tiles in columns, as from F.unfold, viewed as if they were rows."""
+    tiles = _split(image, output_size, margin)
+    return tiles.flatten(1).T.reshape(tiles.shape)
 
 
 def _pulled_back(length: int, step: int) -> list[int]:
@@ -99,6 +144,20 @@ SPLIT_MISTAKES = {
     "the picture is continued from its other end (row -1 is the last one): mirror it": _with(
         mirror=lambda place, length: place % length
     ),
+    "the picture is mirrored once only, and then read from its other end: the mirror goes on, to and fro": _with(mirror=_once),
+    "the picture is mirrored once only, and its last row repeated from there: the mirror goes on, to and fro": _with(
+        mirror=_once_and_held
+    ),
+    "behind the picture the last row is repeated (row H is row H - 1): mirrored at it, row H is row H - 2": _with(
+        mirror=_repeated_at_the_end
+    ),
+    "the mirror ends `margin` pixels behind the picture, and zeros follow: mirror as far as the last tiles reach": _zeros_farther_out,
+    "each tile is mirrored at its own border: where the picture goes on, the margin holds the picture's own pixels": _each_by_itself,
+    "tiles and channels are mixed up: `reshape` keeps the order in memory, so `permute` the tiles to the front before it": _scrambled,
+    "a tile is read across the tiles: `F.unfold` gives each tile as a *column*, so transpose before `reshape`": _across_the_columns,
+    "channels and tiles are exchanged, (C, T, t, t): wanted is (T, C, t, t)": lambda image, output_size, margin: _split(
+        image, output_size, margin
+    ).transpose(0, 1),
     "the picture is filled up with zeros to a multiple of `output_size`: mirror there, too": _filled_up,
     "the picture is mirrored up to a multiple of `output_size`, and what comes out is mirrored again: the mirror always "
     "stands at the picture's own last row": _mirrored_twice,
@@ -145,6 +204,8 @@ def _split_words(failed: Failed) -> str:
             return f"{failed.why} (all tiles have {size + 2 * margin} pixels a side: what lies outside the picture is mirrored)"
         return failed.why
     want = failed.want.shape
+    if len(got) == 4 and got[0] != want[0] and tuple(got[:2]) == (want[1], want[0]):
+        return f"{failed.why}: channels and tiles are exchanged, wanted is (T, C, t, t)"
     if len(got) == 4 and got[0] != want[0]:
         down, across = (-(-length // size) for length in (height, width))
         return f"{got[0]} tiles where {down} x {across} are wanted: answers of {size} pixels, and {height} x {width} to cover"
@@ -209,7 +270,7 @@ def _through_a_network(student, rng, *cases) -> Property:
             if not isinstance(tiles, Tensor) or tuple(tiles.shape) != shape or not tiles.is_floating_point():
                 raise Failed(f"no network can take these tiles: wanted are floats {shape}, (T, C, t, t)", case)
             got = _join(_network(tiles.double(), weights), *image.shape[-2:])
-            if why := difference(got, want, 1e-9):
+            if why := difference(got, want, 1e-5):
                 raise Failed(
                     f"the network's answers to these tiles, joined, are not that to the whole mirrored picture: {why}",
                     case,
@@ -291,10 +352,35 @@ def _rows_for_columns(answers, height, width) -> Tensor:
     return _join(answers, height, width, across=_rows_of(height, answers))
 
 
+def _with_room(answers, height, width, across) -> Tensor:
+    """Another number of answers in a row, in a map of zeros of the picture's size."""
+    laid = _join(answers, height, width, across=across)
+    return F.pad(laid, [0, width - laid.shape[2], 0, height - laid.shape[1]])
+
+
+def _resized(answers, height, width, mode: str) -> Tensor:
+    corners = False if mode == "bilinear" else None
+    return F.interpolate(_uncut(answers, height, width)[None], (height, width), mode=mode, align_corners=corners)[0]
+
+
 JOIN_MISTAKES = {
     "the answers are laid down column by column: the first row comes first, from left to right": _by_columns,
     "as many answers are laid in a row as there are in a column: it is width / s that counts, rounded up": _rows_for_columns,
     "width / s is rounded down: the last answer of a row, which reaches beyond the picture, has a place, too": _rounded_down,
+    "as many answers are laid in a row as there are in a column, and the rest is empty: it is width / s that counts, rounded up": (
+        lambda answers, height, width: _with_room(answers, height, width, _rows_of(height, answers))
+    ),
+    "width / s is rounded down, and the end of each row is empty: the last answer of a row, which reaches beyond the picture, has a place, "
+    "too": lambda answers, height, width: _with_room(answers, height, width, max(1, width // answers.shape[-1])),
+    "a row has a place too many, width // s + 1: where s divides the width, width // s are enough": lambda answers, height, width: (
+        _with_room(answers, height, width, width // answers.shape[-1] + 1)
+    ),
+    "the joined map is resized (bilinear) to the picture: cut off what is too much, resizing moves every pixel": functools.partial(
+        _resized, mode="bilinear"
+    ),
+    "the joined map is resized (nearest) to the picture: cut off what is too much, resizing moves every pixel": functools.partial(
+        _resized, mode="nearest"
+    ),
     "what reaches beyond the picture is still there: cut it off": _uncut,
     "the picture is cut from the middle of the joined answers: the first answer begins at its first pixel": _from_the_middle,
     "what is too much is cut off in front: the first answer begins at the picture's first pixel": _from_the_end,
@@ -339,7 +425,7 @@ def join_properties(student, rng):
         def whole(**given):
             return next(want for one, want in pairs if one["answers"] is given["answers"])
 
-        return explained(text, student, [one for one, _ in pairs], whole, JOIN_MISTAKES, _join_words, tol=1e-9)
+        return explained(text, student, [one for one, _ in pairs], whole, JOIN_MISTAKES, _join_words, tol=1e-5)
 
     yield claim("one answer, and as many in a row as in a column", (1, 1, 3, 3, 3), (2, 2, 4, 4, 2), (1, 3, 9, 9, 3))
     yield claim(

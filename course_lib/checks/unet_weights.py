@@ -33,14 +33,28 @@ def _nothing(distance: np.ndarray, w0, sigma):
 
 
 def _weights(
-    ids, w0, sigma, objects=_each, away=_straight, pick=_two_nearest, weigh=_gauss, alone=_nothing, inside=0
+    ids,
+    w0,
+    sigma,
+    objects=_each,
+    away=_straight,
+    pick=_two_nearest,
+    weigh=_gauss,
+    alone=_nothing,
+    inside=0,
+    axis=0,
+    least=1,
 ) -> Tensor:
-    """The weights; each step can be exchanged for a wrong one. alone(distance, w0, sigma): with a single object. inside: on objects."""
+    """The weights; each step can be exchanged for a wrong one.
+
+    alone(distance, w0, sigma): with a single object. inside: on objects. axis: along which the distances are sorted. least: with fewer
+    objects there are no distances at all.
+    """
     ids = ids.numpy()
     masks = objects(ids)
-    if not masks:
+    if len(masks) < least:
         return torch.zeros(ids.shape)
-    far = np.sort([away(mask) for mask in masks], axis=0)
+    far = np.sort([away(mask) for mask in masks], axis=axis)
     weights = weigh(*pick(far), w0, sigma) if len(far) > 1 else alone(far[0], w0, sigma)
     return torch.from_numpy(weights if inside is None else np.where(ids == 0, weights, inside))
 
@@ -68,6 +82,11 @@ def _pieces_of_each(ids: np.ndarray, eight: bool = False) -> list[np.ndarray]:
 def _all_numbers(ids: np.ndarray) -> list[np.ndarray]:
     """Also those that are left out."""
     return [ids == number for number in range(1, int(ids.max()) + 1)]
+
+
+def _counted(ids: np.ndarray) -> list[np.ndarray]:
+    """As if n objects had the numbers 1 to n."""
+    return [ids == number for number in range(1, len(np.unique(ids[ids > 0])) + 1)]
 
 
 def _each_pixel(ids: np.ndarray) -> list[np.ndarray]:
@@ -111,12 +130,20 @@ MISTAKES = {
         pick=lambda far: (far[0], far[0]), alone=lambda d, w0, sigma: _gauss(d, d, w0, sigma)
     ),
     "d2 is the distance to the *farthest* object: the second nearest is asked": _with(pick=lambda far: (far[0], far[-1])),
+    "d1 and d2 go to the two *farthest* objects: asked are the two nearest": _with(
+        pick=lambda far: (far[-1], far[-2])
+    ),
+    "the distances are sorted along the rows of the picture (`np.sort` takes the last axis): sort them along the objects, `axis=0`": (
+        _with(axis=-1)
+    ),
+    "with two objects, too, all weights are 0 here: two are enough for a gap": _with(least=3),
     "the distances of all objects are added: d1 and d2 belong to the two nearest": _with(
         pick=lambda far: (far.sum(0), 0), alone=lambda d, w0, sigma: _gauss(d, 0, w0, sigma)
     ),
     "these are the first two objects by number: d1 and d2 belong to the two nearest at each pixel": (
         lambda ids, w0, sigma: _weights(ids, w0, sigma, objects=lambda ids: _each(ids)[:2])
     ),
+    "the distances are sorted along the columns of the picture: sort them along the objects, `axis=0`": _with(axis=1),
     "each distance is squared by itself: the *sum* is squared, (d1 + d2)²": _of_the_formula(
         lambda d1, d2, w0, sigma: w0 * np.exp(-(d1**2 + d2**2) / (2 * sigma**2))
     ),
@@ -143,6 +170,11 @@ MISTAKES = {
         lambda d1, d2, w0, sigma: w0 * np.exp((d1 + d2) ** 2 / (2 * sigma**2))
     ),
     "`w0` is missing": _of_the_formula(lambda d1, d2, w0, sigma: _gauss(d1, d2, 1, sigma)),
+    "10 stands where the argument `w0` belongs": _of_the_formula(lambda d1, d2, w0, sigma: _gauss(d1, d2, 10, sigma)),
+    "5 stands where the argument `sigma` belongs": _of_the_formula(lambda d1, d2, w0, sigma: _gauss(d1, d2, w0, 5)),
+    "10 and 5 stand where the arguments `w0` and `sigma` belong": _of_the_formula(
+        lambda d1, d2, w0, sigma: _gauss(d1, d2, 10, 5)
+    ),
     "this is the density of a normal distribution: here no √(2π)σ divides it, so at distance 0 the weight is w0": _of_the_formula(
         lambda d1, d2, w0, sigma: _gauss(d1, d2, w0, sigma) / (np.sqrt(2 * np.pi) * sigma)
     ),
@@ -165,6 +197,9 @@ MISTAKES = {
         objects=functools.partial(_pieces_of_each, eight=True)
     ),
     "numbers that are left out count as objects here: `np.unique` finds those that occur": _with(objects=_all_numbers),
+    "n objects are taken to have the numbers 1 to n: numbers can be left out, and `np.unique` finds those that occur": _with(
+        objects=_counted
+    ),
     "the distances are counted in steps along rows and columns: asked is the straight line": _with(
         away=lambda mask: ndimage.distance_transform_cdt(~mask, "taxicab").astype(float)
     ),
@@ -182,6 +217,7 @@ MISTAKES = {
     ),
 }  # fmt: skip
 LONE_MISTAKES = {
+    "numbers that are left out count as objects here: `np.unique` finds those that occur": _with(objects=_all_numbers),
     "1 is added: the border weights are the second term alone": lambda ids, w0, sigma: _weights(ids, w0, sigma) + 1,
     "1 is added on the background: the border weights are the second term alone": lambda ids, w0, sigma: (
         _weights(ids, w0, sigma) + (ids == 0)

@@ -66,7 +66,7 @@ def scans() -> tuple[Lesions, Lesions, Lesions]:
 
 
 class Arm(NamedTuple):
-    """loss(logits, target) -> scalar, and the learning rate to train with it."""
+    """loss(logits, target) -> scalar, the learning rate and the number of steps to train with it."""
 
     loss: Callable[[Tensor, Tensor], Tensor]
     lr: float = LR
@@ -74,7 +74,7 @@ class Arm(NamedTuple):
 
 
 def arms(train: Lesions) -> dict[str, Arm]:
-    """The arms by name. The last is a control: is it the loss, or the learning rate?"""
+    """The arms by name. The last four are controls: is it the loss, or the learning rate, or that training ended too early?"""
     balanced = weights(train)
     weighted = lambda weight: lambda x, t: losses.cross_entropy(x, t, weight=weight)  # noqa: E731
     ce = losses.cross_entropy
@@ -88,6 +88,9 @@ def arms(train: Lesions) -> dict[str, Arm]:
         "Dice": Arm(losses.dice_loss),
         "CE + Dice": Arm(losses.ce_dice_loss),
         "cross-entropy, half the rate": Arm(ce, lr=LR / 2),
+        "cross-entropy, three times the steps": Arm(ce, steps=3 * STEPS),
+        "focal, three times the steps": Arm(losses.focal_loss, steps=3 * STEPS),
+        "Dice, three times the steps": Arm(losses.dice_loss, steps=3 * STEPS),
     }
 
 

@@ -151,6 +151,43 @@ def conv_pads_by_mirroring(inputs, outputs, variant):
     return layers
 
 
+def conv_with_a_norm_of(**settings):
+    def answer(inputs, outputs, variant):
+        if variant == "paper":
+            return right(inputs, outputs, variant)
+        return nn.Sequential(*today(inputs, outputs, norm=lambda channels: nn.BatchNorm2d(channels, **settings)))
+
+    return answer
+
+
+def conv_learns_no_norm(inputs, outputs, variant):
+    return conv_with_a_norm_of(affine=False)(inputs, outputs, variant)
+
+
+def conv_keeps_no_statistics(inputs, outputs, variant):
+    return conv_with_a_norm_of(track_running_stats=False)(inputs, outputs, variant)
+
+
+def conv_slow_statistics(inputs, outputs, variant):
+    """How fast the running statistics follow is not asked; single precision and other initial weights are as good."""
+    network = conv_with_a_norm_of(momentum=0.01)(inputs, outputs, variant)
+    for layer in network:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight)
+    return network
+
+
+def conv_normalizes_the_inputs(inputs, outputs, variant):
+    layers = right(inputs, outputs, variant)
+    if variant == "today":
+        layers[1] = nn.BatchNorm2d(inputs)
+    return layers
+
+
+def conv_dilated(inputs, outputs, variant):
+    return nn.Sequential(*paper(inputs, outputs, dilation=2))
+
+
 def conv_shares_a_relu(inputs, outputs, variant):
     relu = nn.ReLU()
     layers = right(inputs, outputs, variant)
@@ -210,7 +247,11 @@ MUTANTS = [
     (conv_keeps_the_channels, "the first convolution makes 1 channels where outputs=2"),
     (conv_turned_around, "the first convolution takes 2 channels where inputs=1"),
     (conv_large_kernels, "has the kernel (5, 5)"),
-    (conv_with_strides, "has stride (2, 2)"),
+    (conv_with_strides, "has stride (2, 2): it is 1"),
+    (conv_dilated, "has dilation (2, 2): it is 1"),
+    (conv_learns_no_norm, "learns nothing (`affine=False`)"),
+    (conv_keeps_no_statistics, "keeps no running mean and variance"),
+    (conv_normalizes_the_inputs, "the first BatchNorm2d has num_features=1"),
     (conv_pads_by_mirroring, "asked are zeros"),
     (conv_shares_a_relu, "stands in the network twice"),
     (conv_softened, "LeakyReLU is in it"),
@@ -218,4 +259,4 @@ MUTANTS = [
     (conv_as_a_list, "return an nn.Sequential, not a list"),
     (conv_as_a_module, "use layers of torch.nn in nn.Sequential"),
 ]
-ALTERNATES = [conv_of_words, conv_in_parts]
+ALTERNATES = [conv_of_words, conv_in_parts, conv_slow_statistics]

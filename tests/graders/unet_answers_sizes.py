@@ -126,6 +126,30 @@ def sizes_one_convolution_down(depth, low, high):
     return traced(depth, low, high, lambda n: follow(n, depth, less(2), less(2)))
 
 
+def sizes_short_on_the_way_down(depth, low, high):
+    return traced(depth, low, high, lambda n: follow(n, depth, less(2)))
+
+
+def sizes_short_on_the_way_up(depth, low, high):
+    return traced(depth, low, high, lambda n: follow(n, depth, up=lambda n: 2 * n - 2))
+
+
+def sizes_short_at_the_bottom(depth, low, high):
+    return traced(depth, low, high, lambda n: follow(n, depth, bottom=less(2)))
+
+
+def sizes_of_all_at_depth_0(depth, low, high):
+    return sizes_closed(depth, low, high) if depth else [(n, n) for n in range(low, high + 1)]
+
+
+def sizes_none_at_all(depth, low, high):
+    return []
+
+
+def sizes_multiples_from_188(depth, low, high):
+    return [(n, n - 184) for n in range(low, high + 1) if n > 184 and n % 2**depth == 0]
+
+
 def sizes_without_bottom(depth, low, high):
     return traced(depth, low, high, lambda n: follow(n, depth, bottom=lambda n: n))
 
@@ -191,7 +215,13 @@ MUTANTS = [
     (sizes_of_nothing, "a map of 0 pixels passes"),
     (sizes_odd, "odd maps are pooled here"),
     (sizes_one_convolution, "two convolutions take 2 here"),
-    (sizes_one_convolution_down, "does not fit depth 1"),
+    (sizes_one_convolution_down, "take 2 up to the bottom, and 4 behind it"),
+    (sizes_short_on_the_way_down, "take 2 on the way down, and 4 elsewhere"),
+    (sizes_short_on_the_way_up, "take 2 on the way up, and 4 elsewhere"),
+    (sizes_short_at_the_bottom, "the bottom's two convolutions take 2"),
+    (sizes_of_all_at_depth_0, "at depth 0 all from 1 to 4"),
+    (sizes_none_at_all, "18 is missing: it fits depth 1 and comes out as 2"),
+    (sizes_multiples_from_188, "18 is missing: it fits depth 1 and comes out as 2"),
     (sizes_without_bottom, "the two convolutions at the bottom are missing"),
     (sizes_padded_up, "the convolutions on the way up take nothing"),
     (sizes_one_less, "one pooling too few"),

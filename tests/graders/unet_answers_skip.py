@@ -162,6 +162,29 @@ def step_without_bias(below, skip, weight, bias):
     return joined(*right_parts(below, skip, weight, None))
 
 
+def step_forgets_the_stride(below, skip, weight, bias):
+    up = F.conv_transpose2d(below, weight, bias)
+    rows, columns = up.shape[-2:]
+    top, left = (skip.shape[-2] - rows) // 2, (skip.shape[-1] - columns) // 2
+    return torch.cat([skip[..., top : top + rows, left : left + columns], up], 1)
+
+
+def step_with_relu_at_last(below, skip, weight, bias):
+    return F.relu(step_by_stamps(below, skip, weight, bias))
+
+
+def step_forgets_the_skips_channels(below, skip, weight, bias):
+    return step_by_stamps(below, skip[:, :1], weight, bias)
+
+
+def step_in_single(below, skip, weight, bias):
+    """Fills a map of zeros, which is float32."""
+    whole = step_by_stamps(below, skip, weight, bias)
+    filled = torch.zeros(whole.shape)
+    filled[:] = whole
+    return filled
+
+
 def step_with_relu(below, skip, weight, bias):
     middle, up = right_parts(below, skip, weight, bias)
     return joined(middle, F.relu(up))
@@ -212,10 +235,13 @@ STEP_MUTANTS = [
     (step_flips, "the 2x2 kernel is turned around"),
     (step_turns, "the 2x2 kernel's rows and columns"),
     (step_overlaps, "the result has 3 x 3 cells where 4 x 4 are wanted"),
+    (step_forgets_the_stride, "is the stride of 2 missing?"),
+    (step_with_relu_at_last, "a ReLU follows the concatenation"),
+    (step_forgets_the_skips_channels, "3 channels where 4 are wanted"),
     (step_exchanges_channels, "it stopped with"),
     (step_from_the_library, "of course_lib, which this question does not allow"),
 ]
-STEP_ALTERNATES = [step_by_stamps, step_with_a_layer]
+STEP_ALTERNATES = [step_by_stamps, step_with_a_layer, step_in_single]
 
 # 3 · a sum as a concatenation
 
@@ -252,6 +278,74 @@ def concat_by_trying(weight, project, bias):
         answer = decoder(both[:, d:], both[:, :d])[0] - new_bias[:, None, None]
         parts.append(answer.flip(1, 2))
     return torch.stack(parts, 1), new_bias
+
+
+def concat_in_loops(weight, project, bias):
+    """Fills two tensors of zeros, which are float32, number by number."""
+    k, c, rows, columns = weight.shape
+    d = project.shape[1]
+    new_weight, new_bias = torch.zeros(k, d + c, rows, columns), torch.zeros(k)
+    for row in range(rows):
+        for column in range(columns):
+            new_weight[:, :d, row, column] = weight[:, :, row, column] @ project[:, :, 0, 0]
+            new_weight[:, d:, row, column] = weight[:, :, row, column]
+            new_bias += (weight[:, :, row, column] @ bias).float()
+    return new_weight, new_bias
+
+
+def concat_projects_one_tap(weight, project, bias):
+    part, middle = torch.zeros_like(of_skip(weight, project)), weight.shape[-1] // 2
+    part[..., middle, middle] = weight[..., middle, middle] @ project[..., 0, 0]
+    return torch.cat([part, weight], 1), passed_on(weight, bias)
+
+
+def concat_adds_the_projection(weight, project, bias):
+    part = weight.sum(1, keepdim=True) + project.sum(0)[None]
+    return torch.cat([part, weight], 1), passed_on(weight, bias)
+
+
+def concat_adds_up_first(weight, project, bias):
+    part = torch.einsum("kcij,ed->kdij", weight, project[..., 0, 0])
+    return torch.cat([part, weight], 1), passed_on(weight, bias)
+
+
+def concat_forgets_up(weight, project, bias):
+    return torch.cat([of_skip(weight, project), 0 * weight], 1), passed_on(weight, bias)
+
+
+def concat_the_other_way(weight, project, bias):
+    return passed_on(weight, bias), torch.cat([of_skip(weight, project), weight], 1)
+
+
+def with_bias(new_bias):
+    return lambda weight, project, bias: (
+        torch.cat([of_skip(weight, project), weight], 1),
+        new_bias(weight, project, bias),
+    )
+
+
+def concat_sums_apart(weight, project, bias):
+    return with_bias(lambda weight, project, bias: torch.einsum("kcij,d->k", weight, bias))(weight, project, bias)
+
+
+def concat_averages_the_bias(weight, project, bias):
+    return with_bias(lambda weight, project, bias: weight.sum((1, 2, 3)) * bias.mean())(weight, project, bias)
+
+
+def concat_multiplies_a_tap(weight, project, bias):
+    return with_bias(lambda weight, project, bias: weight[..., 0, 0] @ bias * weight.shape[-1] ** 2)(
+        weight, project, bias
+    )
+
+
+def concat_projects_the_bias(weight, project, bias):
+    return with_bias(lambda weight, project, bias: of_skip(weight, project).sum((1, 2, 3)) * bias.sum())(
+        weight, project, bias
+    )
+
+
+def concat_bias_as_a_column(weight, project, bias):
+    return with_bias(lambda weight, project, bias: passed_on(weight, bias)[:, None])(weight, project, bias)
 
 
 def concat_up_first(weight, project, bias):
@@ -327,6 +421,16 @@ CONCAT_MUTANTS = [
     (concat_sums_the_bias, "but not weighed by it"),
     (concat_skip_only, "the skip's part alone"),
     (concat_below_each_other, "where (K, D + C, k, k), here (1, 2, 1, 1), is wanted"),
+    (concat_projects_one_tap, "`project` comes before *every* tap"),
+    (concat_adds_the_projection, "`project` is added to `weight`"),
+    (concat_adds_up_first, "channel c of `weight` belongs to row c of `project`"),
+    (concat_forgets_up, "the part of `up` is zero"),
+    (concat_the_other_way, "are weight and bias exchanged in the pair?"),
+    (concat_sums_apart, "entry c of `bias` belongs to channel c of `weight`"),
+    (concat_averages_the_bias, "the mean of `bias` is taken"),
+    (concat_multiplies_a_tap, "one tap's share is taken k x k times"),
+    (concat_projects_the_bias, "the bias is multiplied with the skip's part"),
+    (concat_bias_as_a_column, "one number for each channel that comes out; the taps"),
     (concat_returns_a_weight, "return the pair `new_weight, new_bias`"),
 ]
-CONCAT_ALTERNATES = [concat_by_convolution, concat_by_trying]
+CONCAT_ALTERNATES = [concat_by_convolution, concat_by_trying, concat_in_loops]

@@ -99,6 +99,87 @@ def split_mirrors_twice(image, output_size, margin):
     return cut(pad(filled, output_size, margin), output_size, margin, *image.shape[1:])
 
 
+def split_by_rows(image, output_size, margin, mirror):
+    """Tiles of rows and columns that `mirror(number, length)` says."""
+    _, height, width = image.shape
+
+    def rows(start, length):
+        return [mirror(number, length) for number in range(start - margin, start + output_size + margin)]
+
+    return torch.stack(
+        [
+            image[:, rows(top, height)][:, :, rows(left, width)]
+            for top in range(0, height, output_size)
+            for left in range(0, width, output_size)
+        ]
+    )
+
+
+def once(number, length):
+    number = abs(number)
+    return number if number < length else 2 * (length - 1) - number
+
+
+def split_by_walking(image, output_size, margin):
+    """Turns a row number until it lies in the picture; single precision."""
+
+    def mirror(number, length):
+        while not 0 <= number < length:
+            number = once(number, length)
+        return number
+
+    return split_by_rows(image.float(), output_size, margin, mirror)
+
+
+def split_mirrors_once(image, output_size, margin):
+    """A number below 0 that is left counts from the end."""
+    return split_by_rows(image, output_size, margin, once)
+
+
+def split_mirrors_once_and_holds(image, output_size, margin):
+    return split_by_rows(
+        image, output_size, margin, lambda number, length: max(0, min(once(number, length), length - 1))
+    )
+
+
+def split_repeats_the_last(image, output_size, margin):
+    """Mirrors well in front only."""
+
+    def mirror(number, length):
+        number = abs(number)
+        return number if number < length else max(0, 2 * length - 1 - number)
+
+    return split_by_rows(image, output_size, margin, mirror)
+
+
+def split_mirrors_the_margin_only(image, output_size, margin):
+    _, height, width = image.shape
+    around = torch.from_numpy(np.pad(image.numpy(), [(0, 0), *[(margin, margin)] * 2], mode="reflect"))
+    filled = F.pad(around, [0, -width % output_size, 0, -height % output_size])
+    return cut(filled, output_size, margin, height, width)
+
+
+def split_mirrors_each_tile(image, output_size, margin):
+    tiles = split_without_margin(image, output_size, margin)
+    return torch.from_numpy(np.pad(tiles.numpy(), [(0, 0), (0, 0), *[(margin, margin)] * 2], mode="reflect"))
+
+
+def split_views(image, output_size, margin):
+    """Forgets `permute` behind `unfold`."""
+    t, around = output_size + 2 * margin, pad(image, output_size, margin)
+    return around.unfold(1, t, output_size).unfold(2, t, output_size).reshape(-1, len(image), t, t)
+
+
+def split_views_columns(image, output_size, margin):
+    """Forgets to transpose behind `F.unfold`."""
+    t, around = output_size + 2 * margin, pad(image, output_size, margin)
+    return F.unfold(around[None], t, stride=output_size).reshape(-1, len(image), t, t)
+
+
+def split_channels_first(image, output_size, margin):
+    return split_by_numpy(image, output_size, margin).transpose(0, 1)
+
+
 def split_forgets_the_rest(image, output_size, margin):
     """Mirrored by the margin only: the last tiles have other sizes."""
     around = torch.from_numpy(np.pad(image.numpy(), [(0, 0), (margin, margin), (margin, margin)], mode="reflect"))
@@ -185,11 +266,19 @@ SPLIT_MUTANTS = [
     (split_side_by_side, "overlap by twice the margin"),
     (split_without_margin, "these are tiles of `output_size`"),
     (split_margin_in_front, "the margin is there on one side only"),
+    (split_mirrors_once, "mirrored once only, and then read from its other end"),
+    (split_mirrors_once_and_holds, "mirrored once only, and its last row repeated"),
+    (split_repeats_the_last, "behind the picture the last row is repeated"),
+    (split_mirrors_the_margin_only, "and zeros follow"),
+    (split_mirrors_each_tile, "each tile is mirrored at its own border"),
+    (split_views, "tiles and channels are mixed up"),
+    (split_views_columns, "`F.unfold` gives each tile as a *column*"),
+    (split_channels_first, "channels and tiles are exchanged"),
     (split_into_a_grid, "where (1, 1, 6, 6) is wanted"),
     (split_into_a_list, "a list where a torch tensor is wanted"),
     (split_from_the_library, "of course_lib, which this question does not allow"),
 ]
-SPLIT_ALTERNATES = [split_by_numpy, split_by_unfold]
+SPLIT_ALTERNATES = [split_by_numpy, split_by_unfold, split_by_walking]
 
 # 7 · join
 
@@ -249,6 +338,46 @@ def join_counts_rows(answers, height, width):
         top, left = number // across * s, number % across * s
         whole[:, top : top + s, left : left + s] = answer
     return whole[:, :height, :width]
+
+
+def join_in_place(answers, height, width, across):
+    """Writes what stays of each answer into a map of zeros, which is float32."""
+    s, whole = answers.shape[-1], torch.zeros(answers.shape[1], height, width)
+    for number, answer in enumerate(answers):
+        top, left = number // across * s, number % across * s
+        if top < height and left < width:
+            whole[:, top : top + s, left : left + s] = answer[:, : height - top, : width - left]
+    return whole
+
+
+def join_in_single(answers, height, width):
+    return join_in_place(answers, height, width, -(-width // answers.shape[-1]))
+
+
+def join_counts_rows_in_place(answers, height, width):
+    return join_in_place(answers, height, width, -(-height // answers.shape[-1]))
+
+
+def join_rounds_down_in_place(answers, height, width):
+    return join_in_place(answers, height, width, max(1, width // answers.shape[-1]))
+
+
+def join_one_too_many(answers, height, width):
+    return join_in_place(answers, height, width, width // answers.shape[-1] + 1)
+
+
+def join_resizes(answers, height, width):
+    return F.interpolate(join_uncut(answers, height, width)[None], (height, width), mode="bilinear")[0]
+
+
+def join_resizes_coarsely(answers, height, width):
+    return F.interpolate(join_uncut(answers, height, width)[None], (height, width))[0]
+
+
+def join_by_fold(answers, height, width):
+    s = answers.shape[-1]
+    size = tuple(-(-length // s) * s for length in (height, width))
+    return F.fold(answers.flatten(1).T[None], size, s, stride=s)[0, :, :height, :width]
 
 
 def join_uncut(answers, height, width):
@@ -332,6 +461,11 @@ JOIN_MUTANTS = [
     (join_turned, "the joined map's rows and columns"),
     (join_rounds_down, "width / s is rounded down"),
     (join_counts_rows, "as many answers are laid in a row as there are in a column"),
+    (join_counts_rows_in_place, "in a column, and the rest is empty"),
+    (join_rounds_down_in_place, "and the end of each row is empty"),
+    (join_one_too_many, "a row has a place too many"),
+    (join_resizes, "resized (bilinear)"),
+    (join_resizes_coarsely, "resized (nearest)"),
     (join_uncut, "what reaches beyond the picture is still there"),
     (join_cuts_in_the_middle, "cut from the middle of the joined answers"),
     (join_cuts_in_front, "what is too much is cut off in front"),
@@ -345,4 +479,4 @@ JOIN_MUTANTS = [
     (join_channels_last, "2 x 3 answers of 2 x 2 pixels, of which 4 x 6 stay"),
     (join_decides, "2 x 3 answers of 2 x 2 pixels, of which 4 x 6 stay"),
 ]
-JOIN_ALTERNATES = [join_by_permute, join_by_cat, join_by_pixels]
+JOIN_ALTERNATES = [join_by_permute, join_by_cat, join_by_pixels, join_by_fold, join_in_single]

@@ -109,6 +109,61 @@ def weights_of_all_numbers(ids, w0, sigma):
     return finished(ids, w0 * np.exp(-((far[0] + far[1]) ** 2) / (2 * sigma**2)))
 
 
+def weights_of_counted_numbers(ids, w0, sigma):
+    ids = ids.numpy()
+    count = len(np.unique(ids[ids > 0]))
+    if count < 2:
+        return torch.zeros(ids.shape)
+    far = np.sort([ndimage.distance_transform_edt(ids != number) for number in range(1, count + 1)], axis=0)
+    return finished(ids, w0 * np.exp(-((far[0] + far[1]) ** 2) / (2 * sigma**2)))
+
+
+def of_sorted(ids, w0, sigma, pick):
+    """Weights by the two maps that `pick` takes from those of the objects, in the order of their numbers."""
+    ids = ids.numpy()
+    numbers = np.unique(ids[ids > 0])
+    if len(numbers) < 2:
+        return torch.zeros(ids.shape)
+    d1, d2 = pick(np.stack([ndimage.distance_transform_edt(ids != number) for number in numbers]))
+    return finished(ids, w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)))
+
+
+def weights_sorted_in_the_picture(ids, w0, sigma):
+    """Forgets the axis of `np.sort`."""
+    return of_sorted(ids, w0, sigma, lambda far: np.sort(far)[:2])
+
+
+def weights_sorted_down(ids, w0, sigma):
+    return of_sorted(ids, w0, sigma, lambda far: np.sort(far, axis=1)[:2])
+
+
+def weights_by_topk(ids, w0, sigma):
+    """Forgets `largest=False`."""
+    return of_sorted(ids, w0, sigma, lambda far: torch.from_numpy(far).topk(2, dim=0).values.numpy())
+
+
+def weights_by_partition(ids, w0, sigma):
+    """Single precision, objects of a set, the two nearest by `np.partition`."""
+    return of_sorted(ids, w0, sigma, lambda far: np.partition(far, 1, axis=0)[:2]).float()
+
+
+def weights_of_three(ids, w0, sigma):
+    """Takes the background for one of the two objects that are needed."""
+    return weights_by_minima(ids, w0, sigma) if len(ids.unique()) > 3 else torch.zeros(ids.shape)
+
+
+def weights_of_the_paper(ids, w0, sigma):
+    return weights_by_minima(ids, 10, 5)
+
+
+def weights_of_its_w0(ids, w0, sigma):
+    return weights_by_minima(ids, 10, sigma)
+
+
+def weights_of_its_sigma(ids, w0, sigma):
+    return weights_by_minima(ids, w0, 5)
+
+
 def weights_with_background(ids, w0, sigma):
     ids = ids.numpy()
     far = np.sort([ndimage.distance_transform_edt(ids != number) for number in np.unique(ids)], axis=0)
@@ -235,6 +290,14 @@ MUTANTS = [
     (weights_of_pieces, "a connected piece of all objects"),
     (weights_of_each_piece, "two pieces of one object"),
     (weights_of_all_numbers, "numbers that are left out count as objects"),
+    (weights_of_counted_numbers, "to have the numbers 1 to n"),
+    (weights_sorted_in_the_picture, "sorted along the rows of the picture"),
+    (weights_sorted_down, "sorted along the columns of the picture"),
+    (weights_by_topk, "the two *farthest* objects"),
+    (weights_of_three, "two are enough for a gap"),
+    (weights_of_the_paper, "10 and 5 stand where"),
+    (weights_of_its_w0, "10 stands where the argument `w0` belongs"),
+    (weights_of_its_sigma, "5 stands where the argument `sigma` belongs"),
     (weights_with_background, "is the background, 0, taken for an object"),
     (weights_measure_inside, "measures *inside* a mask"),
     (weights_of_squares, "each distance is squared by itself"),
@@ -259,4 +322,4 @@ MUTANTS = [
     (weights_as_an_array, "a NumPy array where a torch tensor is wanted"),
     (weights_from_the_library, "of course_lib, which this question does not allow"),
 ]
-ALTERNATES = [weights_by_loops, weights_by_minima]
+ALTERNATES = [weights_by_loops, weights_by_minima, weights_by_partition]
