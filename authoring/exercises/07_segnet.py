@@ -112,8 +112,8 @@ check(2, unpool)
 # - The stage that mirrors stage i receives a map of `widths[i]` channels and has `counts[i]` convolutions. All of them keep
 #   `widths[i]` channels, but for its last one: that leads on to the `widths[i - 1]` channels of the next stage.
 # - Behind stage 0 comes no other. There, the last convolution makes `num_classes` scores.
-# - Every convolution is 3×3 and keeps the map's size. Behind it come `nn.BatchNorm2d` and `nn.ReLU`, in this order. Behind
-#   the scores comes nothing.
+# - Every convolution is 3×3, with or without a bias, and keeps the map's size. Behind it come `nn.BatchNorm2d` and
+#   `nn.ReLU`, in this order. Behind the scores comes nothing.
 #
 # On paper: counts `[1, 2]`, widths `[4, 8]`, three classes. Which channels has each convolution?
 # ### HINT nudge

@@ -226,7 +226,7 @@ assert_close(net.classifier(x), net(picture))
 assert not same and up.shape[1] == pooled.shape[1]
 
 # %% [markdown] tags=["see"]
-# At the lowest level they are the same map. From then on the values are the decoder's own, put where *other* values had their maximum: channel 5 of the decoder's map takes the indices of channel 5 of the encoder's. (A tie of zeros in the encoder sends the decoder's value to the upper left, whatever the value.) So both need as many channels, which is why SegNet's decoder **mirrors** the encoder: a stage keeps its channels, and its last convolution narrows to those of the next stage. The very last gives one score per class, without normalization or ReLU.
+# At the lowest level they are the same map. From then on the values are the decoder's own, put where *other* values had their maximum: channel 5 of the decoder's map takes the indices of channel 5 of the encoder's. So both need as many channels, which is why SegNet's decoder **mirrors** the encoder: a stage keeps its channels, and its last convolution narrows to those of the next stage. The very last gives one score per class, without normalization or ReLU. (A tie of zeros in the encoder sends the decoder's value to the upper left, whatever the value.)
 #
 # ## 5 · Right places and wrong ones
 # **Push it.** A map of 6×6, pooled, and four ways back: the true indices; indices drawn at random; always the upper left corner, lesson 02's zero insertion; bilinear. (1) *Slanted edge*, then *other random indices* several times: how many of the nine maxima does chance put right? (2) Which way back has the smallest mean difference to the input? Why does interpolation, too, put some maxima right? (3) Now *thin line*, then *dots*. Which way has the smallest difference, which the largest? Does a small difference mean that the dots are in their places?
@@ -253,7 +253,7 @@ print(f"right by chance: {sum(luck) / 40:.1f} of 9, from {min(luck)} to {max(luc
 assert 1.5 < sum(luck) / 40 < 3 and min(luck) == 0 and max(luck) > 3
 
 # %% [markdown] tags=["break"]
-# (1) One in four, so about two of nine; sometimes none. (2) The true indices, but on the edge interpolation is nearly as near, 2.23 against 2.08. It mixes a maximum with its neighbors; where they are equal, it stays. (3) The true indices have the smallest, interpolation the largest. (Only windows with a maximum above 0 count, so *of 3*, *of 4*.) A dot alone in its window comes back exactly; interpolation smears it. Random places differ less, with one dot of four right: a small difference says little about places. Beside interpolation, then, places should matter most where a map has something thin or small.
+# (1) One in four, so about two of nine; sometimes none. (2) The true indices, but on the edge interpolation is nearly as near, 2.23 against 2.08. It mixes a maximum with its neighbors; where they are equal, it stays. (3) The true indices have the smallest, interpolation the largest. (Only windows with a maximum above 0 count, so *of 3*, *of 4*.) A dot alone in its window comes back exactly; interpolation smears it. Random places differ less than interpolation, with one dot of four right: a small difference says little about places. Beside interpolation, then, places should matter most where a map has something thin or small.
 #
 # ### A trained network, misled
 # Now the trained network with pooling indices. Its weights stay; only the places are wrong: drawn at random, or always the upper left corner. **Predict.** Does it lose its borders only, or its classes, too? (*Inside* counts pixels with no other class within 2 pixels, lesson 01.)
@@ -499,7 +499,7 @@ assert len(convolutions) == 13
 # net = models.SegNet(11).load(vgg.state_dict(), "vgg16_bn")
 # ```
 #
-# The published scores: the first two rows are the full network, trained on 3.5 thousand road pictures of several sets. The others are the paper's own comparison of decoders behind one small encoder of four stages. *SegNet-Basic* unpools. *FCN-Basic* doubles by learned transposed convolutions and adds encoder maps: scored for 11 classes as in lesson 06, or all 64 channels, or none. First all rows in mIoU, then in boundary F1, whose tolerance, 0.75 % of the diagonal, is 4.5 pixels, and the mean is taken over pictures, not over the set. So no number of this lesson may be set beside them.
+# The published scores: the first two rows are the full network, trained on 3.5 thousand road pictures of several sets. The others are the paper's own comparison of decoders behind one small encoder of four stages. *SegNet-Basic* unpools. *FCN-Basic* doubles by learned transposed convolutions and adds encoder maps: scored for 11 classes as in lesson 06, or all 64 channels, or none. First all rows in mIoU, then in boundary F1. Its tolerance, 0.75 % of the diagonal, is 4.5 pixels, its mean over pictures, not over the set. So no number of this lesson may be set beside them.
 #
 # **Predict** what is wrong with comparing *fixed bilinear upsampling* and *SegNet-Basic*. (Look at the parameters.)
 

@@ -136,9 +136,6 @@ COUNT_MISTAKES = {
     "poolings round down here: an incomplete window is kept, so they round up": _with(
         count=functools.partial(_poolings, half=lambda size: size // 2)
     ),
-    "no pooling halves the map here: windows are counted behind halving, and the next pooling sees what this one left": (
-        _with(count=_never_halved)
-    ),
     "the next pooling sees a size that is rounded down here: the incomplete windows go on too": _with(
         count=_passed_on_cut
     ),
@@ -147,6 +144,9 @@ COUNT_MISTAKES = {
         count=functools.partial(_poolings, half=lambda size: round(size / 2))
     ),
     "every pooling sees the size of the picture here: the second one sees what the first left": _with(count=_one_size),
+    "no pooling halves the map here: windows are counted behind halving, and the next pooling sees what this one left": (
+        _with(count=_never_halved)
+    ),
     "the first pooling sees half the picture here: it sees all of it": _with(count=_halved_first),
     "these are the channels that come *into* each stage: its pooling sees `widths[i]`": _with(count=_shifted_widths),
     "only the rows are halved here: a pooling halves the columns too": _with(count=_rows_only),
@@ -261,6 +261,8 @@ def _words(failed: Failed) -> str:
         return failed.why
     for name, right in want.items():
         value = got.get(name)
+        if isinstance(value, float) and value == right and name == "bits":
+            return f"under 'bits': {value} is a float; a number of bytes is whole: each pooling's are rounded up"
         if isinstance(value, float) and value == right:
             return f"under {name!r}: {value} is a float; a number of bytes is whole: `//` divides to whole numbers"
         if isinstance(value, float) and name == "bits" and 0 < value < right < value + 4:

@@ -123,7 +123,7 @@ def _median_share(counts, sizes, tile):
 
 
 def _inverse(targets, num_classes, tile):
-    """One over each class's share of all labeled pixels, divided by the number of classes (exercise 05)."""
+    """One over each class's share of all labeled pixels, divided by the number of classes that occur."""
 
     def weigh(share):
         return np.where(share > 0, 1 / np.where(share > 0, share, 1) / max((share > 0).sum(), 1), 0)
@@ -166,7 +166,7 @@ MISTAKES = {
     "void pixels are counted as class 0: leave them out": _void_as(lambda classes: 0),
     "void pixels are counted as the last class: leave them out": _void_as(lambda classes: classes - 1),
     "only the first tile of each map is counted here": _wrong(cut=lambda labels, tile: _tiles(labels, tile)[:1]),
-    "tiles with a void pixel are left out here: only their void pixels count nowhere": _wrong(cut=_without_void),
+    "tiles with a void pixel are left out here: leave out the void pixels alone": _wrong(cut=_without_void),
     "tiles that are smaller than `tile` are left out here: they count too": _wrong(cut=_complete),
     "the last tiles, where they are smaller, are left out of large maps here: they count too": _wrong(cut=_complete_or_all),
     "the last tiles are moved inward here, and count pixels twice: they are smaller": _wrong(cut=_inward),
@@ -195,7 +195,7 @@ MISTAKES = {
     "this is the upper of the middle two frequencies: of an even number of values the median is their mean": _wrong(
         weigh=lambda share: _of_shares(share, _upper)
     ),
-    "these are the inverse frequencies of exercise 05: asked is the median of the frequencies over f_c": _inverse,
+    "these are inverse frequencies in all labeled pixels: asked is the median of the f_c, over f_c": _inverse,
     "this is the mean of the frequencies over f_c: asked is their median": _wrong(
         weigh=lambda share: _of_shares(share, np.mean)
     ),

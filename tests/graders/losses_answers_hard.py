@@ -62,13 +62,13 @@ def focal_of_the_valid_pixels(logits, target, gamma):
 
 def focal_by_the_other_classes(logits, target, gamma):
     """In float32, with log(1 - p) from the logits of the other classes."""
-    z, valid = logits.float().requires_grad_(), target != 255
+    z, valid = logits.float().detach().clone().requires_grad_(), target != 255
     true = torch.stack([target == c for c in range(z.shape[1])], 1)
     log_p = z.log_softmax(1)
     log_wrong = log_p.masked_fill(true, -1e30).logsumexp(1)
     pays = -(log_p * true).sum(1)
     loss = mean(torch.exp(gamma * log_wrong) * pays, valid)
-    return loss, torch.autograd.grad(loss, z)[0]
+    return loss.item(), torch.autograd.grad(loss, z)[0]
 
 
 def focal_from_the_library(logits, target, gamma):

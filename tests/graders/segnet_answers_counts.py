@@ -58,6 +58,15 @@ def bill_by_powers(widths, height, width, batch):
     return bill
 
 
+def bill_in_numpy(widths, height, width, batch):
+    """All poolings at once; NumPy's whole numbers."""
+    n = 2 ** np.arange(len(widths) + 1)
+    areas = -(-height // n) * -(-width // n)
+    cells, windows = (batch * np.array(widths) * part for part in (areas[:-1], areas[1:]))
+    whole = {"float32": 4 * cells, "float16": 2 * cells, "int64": 8 * windows, "bits": -(-windows // 4)}
+    return {name: counts.sum() for name, counts in whole.items()}
+
+
 def bill_floors(widths, height, width, batch):
     return billed(widths, height, width, batch, half=lambda n: n // 2)
 
@@ -182,6 +191,41 @@ def bill_in_floats(widths, height, width, batch):
     return {name: float(value) for name, value in billed(widths, height, width, batch).items()}
 
 
+def bill_picture_by_picture(widths, height, width, batch):
+    return {name: batch * value for name, value in billed(widths, height, width, 1).items()}
+
+
+def bill_rounds_halves(widths, height, width, batch):
+    """round(2.5) is 2."""
+    return billed(widths, height, width, batch, half=lambda n: round(n / 2))
+
+
+def bill_rounds_to_the_nearest(widths, height, width, batch):
+    return billed(widths, height, width, batch, bits=lambda cells, windows: round(2 * windows / 8))
+
+
+def bill_never_halves(widths, height, width, batch):
+    return billed(widths, height, width, batch, half=lambda n: n)
+
+
+def bill_of_complete_windows(widths, height, width, batch):
+    bill = billed(widths, height, width, batch) | {"int64": 0, "bits": 0}
+    for channels in widths:
+        windows = batch * channels * (height // 2) * (width // 2)
+        bill["int64"] += 8 * windows
+        bill["bits"] += math.ceil(windows / 4)
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return bill
+
+
+def bill_hands_on_less(widths, height, width, batch):
+    bills = []
+    for channels in widths:
+        bills.append(billed([channels], height, width, batch))
+        height, width = height // 2, width // 2
+    return {name: sum(bill[name] for bill in bills) for name in bills[0]}
+
+
 def bill_in_megabytes(widths, height, width, batch):
     return {name: value / 1e6 for name, value in billed(widths, height, width, batch).items()}
 
@@ -223,11 +267,17 @@ BILL_MUTANTS = [
     (bill_rounds_each_map, "every map is rounded up"),
     (bill_does_not_round, "round up"),
     (bill_in_floats, "a number of bytes is whole"),
+    (bill_picture_by_picture, "every picture is rounded up to whole bytes by itself"),
+    (bill_rounds_halves, "the nearest *even* number"),
+    (bill_rounds_to_the_nearest, "rounded to the nearest byte"),
+    (bill_never_halves, "no pooling halves the map here"),
+    (bill_of_complete_windows, "only complete windows are counted"),
+    (bill_hands_on_less, "the next pooling sees a size that is rounded down"),
     (bill_in_megabytes, "these are megabytes"),
     (bill_as_a_tuple, "return a dict, not a tuple"),
     (bill_by_other_names, "the dict has no 'float32'"),
 ]
-BILL_ALTERNATES = [bill_by_tensors, bill_by_powers]
+BILL_ALTERNATES = [bill_by_tensors, bill_by_powers, bill_in_numpy]
 
 
 # 6 · the weights of tiles
@@ -289,6 +339,24 @@ def weights_by_padding(targets, num_classes, tile):
         full[:H, :W] = target
         maps += list(full.unfold(0, tile, tile).unfold(1, tile, tile).flatten(0, 1))
     return of_maps(maps, num_classes)
+
+
+def weights_of_one_hot(targets, num_classes, tile):
+    """One-hot maps, filled up with zeros; the median by sorting."""
+    pixels = below = torch.zeros(num_classes)
+    for target in targets:
+        H, W = target.shape
+        hot = torch.nn.functional.one_hot(target.clamp(max=num_classes), num_classes + 1)[..., :num_classes]
+        hot = torch.nn.functional.pad(hot, (0, 0, 0, -W % tile, 0, -H % tile))
+        counts = hot.unflatten(1, (-1, tile)).unflatten(0, (-1, tile)).sum((1, 3)).flatten(0, 1)
+        pixels = pixels + counts.sum(0)
+        below = below + (counts.sum(1, keepdim=True) * (counts > 0)).sum(0)
+    if not pixels.any():
+        return pixels
+    share = (pixels / below).nan_to_num(0)
+    values = share[share > 0].sort().values
+    m = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+    return torch.where(share > 0, m / share.clamp(min=1e-9), 0)
 
 
 def weights_of_pictures(targets, num_classes, tile):
@@ -412,6 +480,41 @@ def weights_lower_median(targets, num_classes, tile):
     return of_maps(all_tiles(targets, tile), num_classes, middle=torch.median)
 
 
+def weights_upper_median(targets, num_classes, tile):
+    return of_maps(all_tiles(targets, tile), num_classes, middle=lambda share: share.sort().values[len(share) // 2])
+
+
+def weights_drop_the_rest_of_large_maps(targets, num_classes, tile):
+    maps = []
+    for target in targets:
+        maps += [piece for piece in pieces(target, tile) if piece.shape == (tile, tile)] or [target]
+    return of_maps(maps, num_classes)
+
+
+def weights_of_first_tiles(targets, num_classes, tile):
+    return of_maps([target[:tile, :tile] for target in targets], num_classes)
+
+
+def weights_without_void_tiles(targets, num_classes, tile):
+    maps = [piece for piece in all_tiles(targets, tile) if not (piece == 255).any()]
+    return of_maps(maps, num_classes) if maps else torch.zeros(num_classes)
+
+
+def weights_of_median_shares(targets, num_classes, tile):
+    counts = table(all_tiles(targets, tile), num_classes)
+    each = torch.where(counts > 0, counts / counts.sum(1, keepdim=True), torch.nan)
+    return weighed(each.nanquantile(0.5, 0).nan_to_num(0), torch.ones(num_classes))
+
+
+def weights_inverse_of_all(targets, num_classes, tile):
+    pixels = table(targets, num_classes).sum(0)
+    return torch.where(pixels > 0, pixels.sum() / (pixels * (pixels > 0).sum()), 0)
+
+
+def weights_in_float16(targets, num_classes, tile):
+    return weights_of_a_table(targets, num_classes, tile).half()
+
+
 def weights_mean(targets, num_classes, tile):
     return of_maps(all_tiles(targets, tile), num_classes, middle=torch.mean)
 
@@ -464,6 +567,13 @@ WEIGHT_MUTANTS = [
     (weights_averaged, "count over the whole list first"),
     (weights_median_of_all, "the frequencies 0 of absent classes"),
     (weights_lower_median, "`torch.median` takes that one"),
+    (weights_upper_median, "the upper of the middle two"),
+    (weights_drop_the_rest_of_large_maps, "left out of large maps"),
+    (weights_of_first_tiles, "only the first tile of each map"),
+    (weights_without_void_tiles, "leave out the void pixels alone"),
+    (weights_of_median_shares, "f_c is the median over the tiles"),
+    (weights_inverse_of_all, "these are inverse frequencies"),
+    (weights_in_float16, "keeps about three digits"),
     (weights_mean, "the mean of the frequencies over f_c"),
     (weights_inverse, "these are 1 / f_c"),
     (weights_upside_down, "this is f_c / m"),
@@ -471,4 +581,4 @@ WEIGHT_MUTANTS = [
     (weights_one_where_absent, "has the weight 1 here"),
     (weights_quantile_of_nothing, "treat that case before"),
 ]
-WEIGHT_ALTERNATES = [weights_of_a_table, weights_by_slices, weights_by_padding]
+WEIGHT_ALTERNATES = [weights_of_a_table, weights_by_slices, weights_by_padding, weights_of_one_hot]

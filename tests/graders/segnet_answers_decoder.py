@@ -61,6 +61,12 @@ def mirror_from_the_encoder(counts, widths, num_classes):
     return stages
 
 
+def mirror_with_identities(counts, widths, num_classes):
+    """What does nothing is nothing."""
+    stages = networks(rows_of(counts, widths, num_classes))
+    return [nn.Sequential(nn.Identity(), *stage, nn.Identity()) for stage in stages]
+
+
 def mirror_first_stage_first(counts, widths, num_classes):
     return mirror_in_blocks(counts, widths, num_classes)[::-1]
 
@@ -102,6 +108,42 @@ def mirror_narrows_extra(counts, widths, num_classes):
 
 def mirror_narrows_first(counts, widths, num_classes):
     return networks([[row[0]] + [row[-1]] * (len(row) - 1) for row in rows_of(counts, widths, num_classes)])
+
+
+def mirror_narrows_first_but_the_scores(counts, widths, num_classes):
+    """Each stage narrows in its first convolution; the scores are the last one's."""
+    rows = rows_of(counts, widths, num_classes)
+    return networks([[row[0]] + [row[-1]] * (len(row) - 1) for row in rows[:-1]] + [rows[-1]])
+
+
+def mirror_begins_with_the_deeper(counts, widths, num_classes):
+    """Each stage takes widths[i + 1] and makes widths[i]."""
+    rows, before = [], widths[-1]
+    for row in rows_of(counts, widths, num_classes):
+        rows.append([before] + [row[0]] * (len(row) - 1))
+        before = row[0]
+    rows[-1][-1] = num_classes
+    return networks(rows)
+
+
+def mirror_always_two(counts, widths, num_classes):
+    return networks(rows_of([2 for _ in counts], widths, num_classes))
+
+
+def mirror_in_a_module_list(counts, widths, num_classes):
+    return nn.ModuleList(networks(rows_of(counts, widths, num_classes)))
+
+
+def mirror_strides(counts, widths, num_classes):
+    return networks(rows_of(counts, widths, num_classes), lambda a, b: block(a, b, stride=2))
+
+
+def mirror_normalizes_at_the_end(counts, widths, num_classes):
+    """One BatchNorm2d a stage."""
+    rows = rows_of(counts, widths, num_classes)
+    stages = [list(stage) for stage in networks(rows)]
+    kept = [[m for n, m in enumerate(s) if n >= len(s) - 2 or not isinstance(m, nn.BatchNorm2d)] for s in stages]
+    return [nn.Sequential(*layers) for layers in kept]
 
 
 def mirror_never_narrows(counts, widths, num_classes):
@@ -216,6 +258,12 @@ MIRROR_MUTANTS = [
     (mirror_one_more, "is the last of the `counts[0]`, not one more"),
     (mirror_narrows_extra, "is the last of the `counts[i]`, not one more"),
     (mirror_narrows_first, "in its *first* convolution, as the encoder widens there"),
+    (mirror_narrows_first_but_the_scores, "in its *first* convolution: in the encoder the first one widens"),
+    (mirror_begins_with_the_deeper, "a stage begins with the channels of the deeper stage here"),
+    (mirror_always_two, "the stages have [2, 2] convolutions, in running order, where [2, 1] are wanted"),
+    (mirror_in_a_module_list, "return a list, not an nn.ModuleList"),
+    (mirror_strides, "in running order turns"),
+    (mirror_normalizes_at_the_end, "the layers of stage 1 in running order are"),
     (mirror_never_narrows, "no stage narrows"),
     (mirror_without_scores, "not another map of `widths[0]` channels"),
     (mirror_to_an_image, "not the 3 channels of an image"),
@@ -236,7 +284,7 @@ MIRROR_MUTANTS = [
     (mirror_ends_every_stage, "only the very last one of the decoder goes without"),
     (mirror_of_the_library, "of course_lib, which this question does not allow"),
 ]
-MIRROR_ALTERNATES = [mirror_in_blocks, mirror_from_the_encoder]
+MIRROR_ALTERNATES = [mirror_in_blocks, mirror_from_the_encoder, mirror_with_identities]
 
 
 # 4 · run the decoder
@@ -270,6 +318,15 @@ def decode_with_a_layer(code, indices, sizes, stages):
         for i in range(len(stages) - 1, -1, -1):
             code = stages[len(stages) - 1 - i](unpool(code, indices[i], output_size=sizes[i]))
     return code
+
+
+def decode_by_itself(code, indices, sizes, stages):
+    """The deepest stage, and then the rest by recursion."""
+    if not stages:
+        return code
+    with torch.no_grad():
+        x = stages[0](unpooled(code, indices[-1], sizes[-1]))
+    return decode_by_itself(x, indices[:-1], sizes[:-1], stages[1:])
 
 
 def decode_first_in_first_out(code, indices, sizes, stages):
@@ -354,6 +411,19 @@ def decode_unpools_once(code, indices, sizes, stages):
     return nn.Sequential(*stages)(unpooled(code, indices[-1], sizes[-1]))
 
 
+def decode_unpools_first(code, indices, sizes, stages):
+    return nn.Sequential(*stages)(decode_without_stages(code, indices, sizes, stages))
+
+
+def decode_returns_early(code, indices, sizes, stages):
+    for stage, where, size in zip(stages, indices[::-1], sizes[::-1], strict=True):
+        return stage(unpooled(code, where, size))
+
+
+def decode_in_float32(code, indices, sizes, stages):
+    return decode_pops(code, indices, sizes, stages).float()
+
+
 def decode_without_stages(code, indices, sizes, stages):
     x = code
     for where, size in zip(indices[::-1], sizes[::-1], strict=True):
@@ -395,10 +465,13 @@ DECODE_MUTANTS = [
     (decode_nearest, "by repeating cells"),
     (decode_to_corners, "the upper left cell of its window"),
     (decode_unpools_once, "only the code is unpooled"),
+    (decode_unpools_first, "all unpoolings come first here"),
+    (decode_returns_early, "is the `return` inside the loop?"),
+    (decode_in_float32, "the scores are float32 here"),
     (decode_without_stages, "the stages are missing"),
     (decode_leaves_out_the_last, "the last stage is missing"),
     (decode_to_probabilities, "these are probabilities"),
     (decode_to_labels, "these are labels"),
     (decode_behind_a_relu, "these are scores behind a ReLU"),
 ]
-DECODE_ALTERNATES = [decode_pops, decode_by_scatter, decode_with_a_layer]
+DECODE_ALTERNATES = [decode_pops, decode_by_scatter, decode_with_a_layer, decode_by_itself]

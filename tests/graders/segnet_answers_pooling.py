@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -53,6 +54,16 @@ def pool_carries_places(x):
     windows, where = windows_of(padded(x)), windows_of(places).expand(N, C, -1, -1, -1)
     k = windows.argmax(-1, keepdim=True)
     return windows.gather(-1, k)[..., 0], where.gather(-1, k)[..., 0].long()
+
+
+def pool_in_numpy(x):
+    x = x.numpy()
+    (N, C, H, W), pads = x.shape, [(0, side % 2) for side in x.shape[2:]]
+    x = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=-np.inf)
+    cells = np.stack([x[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
+    k = cells.argmax(0)
+    row, column = np.indices(k.shape[2:])
+    return [torch.from_numpy(cells.max(0)), torch.from_numpy((2 * row + k // 2) * W + 2 * column + k % 2)]
 
 
 def pool_as_pytorch(x):
@@ -122,6 +133,40 @@ def pool_moves_inward(x):
         [torch.stack([x[..., i : i + 2, j : j + 2].amax((-2, -1)) for j in columns], -1) for i in rows], -2
     )
     return pooled, pool_by_slices(x)[1]
+
+
+def pool_pads_before(x):
+    """Padded above and to the left."""
+    H, W = x.shape[-2:]
+    windows = windows_of(F.pad(x, (W % 2, 0, H % 2, 0), value=float("-inf")))
+    rows, columns = cells_of(windows.argmax(-1))
+    return windows.amax(-1), (rows - H % 2) * W + columns - W % 2
+
+
+def pool_takes_the_larger(x):
+    """> in the comparison, and −∞ at first: a window of nothing but −∞ is never entered."""
+    pooled, indices = pool_by_slices(x)
+    return pooled, torch.where(pooled > float("-inf"), indices, 0)
+
+
+def pool_leaves_one_map(x):
+    return pool_by_slices(x.amax(1, keepdim=True))
+
+
+def pool_where_equal(x):
+    """The largest of the places that hold the maximum."""
+    pooled, (H, W) = pool_by_slices(x)[0], x.shape[-2:]
+    large = pooled.repeat_interleave(2, 2).repeat_interleave(2, 3)[..., :H, :W]
+    hits = (x == large) * torch.arange(H * W).view(H, W)
+    return pooled, windows_of(padded(hits.double())).amax(-1).long()
+
+
+def pool_rows_as_windows(x):
+    """Odd maps too: padded, and then read along the rows."""
+    full = padded(x)
+    windows = full.reshape(windows_of(full).shape)
+    rows, columns = cells_of(windows.argmax(-1))
+    return windows.amax(-1), rows * x.shape[-1] + columns
 
 
 def pool_averages(x):
@@ -262,6 +307,11 @@ POOL_MUTANTS = [
     (pool_pads_a_low_number, "a finite number, however low, can win"),
     (pool_starts_from_zero, "the maximum so far begins with 0"),
     (pool_moves_inward, "moved inward here"),
+    (pool_pads_before, "padded above and to the left here"),
+    (pool_takes_the_larger, "a window of nothing but −∞ gets the place 0"),
+    (pool_leaves_one_map, "one map is left of each picture"),
+    (pool_where_equal, "hold the same"),
+    (pool_rows_as_windows, "four cells of one row"),
     (pool_averages, "this is the mean of each window"),
     (pool_of_absolute_values, "−3 is smaller than 1"),
     (pool_reads_along_rows, "four cells of one row"),
@@ -286,7 +336,7 @@ POOL_MUTANTS = [
     (pool_values_only, "return the pair"),
     (pool_in_float32, "pooled is float32 where x is float64"),
 ]
-POOL_ALTERNATES = [pool_by_slices, pool_by_loops, pool_carries_places]
+POOL_ALTERNATES = [pool_by_slices, pool_by_loops, pool_carries_places, pool_in_numpy]
 
 
 # 2 · unpool
@@ -350,6 +400,17 @@ def unpool_like_the_first_channel(x, indices, size):
     for n in range(len(x)):
         out[n][:, indices[n, 0].flatten()] = x[n].flatten(1)
     return out.view(*x.shape[:2], *size)
+
+
+def unpool_like_the_first_picture(x, indices, size):
+    return unpool_by_offsets(x, indices[:1].expand(x.shape), size)
+
+
+def unpool_of_the_lesson(x, indices, size):
+    """One map, and in float32."""
+    back = torch.zeros(size)
+    back.view(-1)[indices.flatten()] = x.flatten()
+    return back
 
 
 def unpool_fills_windows(x, indices, size):
@@ -446,6 +507,8 @@ UNPOOL_MUTANTS = [
     (unpool_into_one_map_a_picture, "all channels of a picture write into the first one"),
     (unpool_like_the_first, "every map takes its places from the first one"),
     (unpool_like_the_first_channel, "all channels take their places from the first one"),
+    (unpool_like_the_first_picture, "all pictures take their places from the first one"),
+    (unpool_of_the_lesson, "makes zeros of its dtype"),
     (unpool_fills_windows, "fills its whole window"),
     (unpool_to_corners, "the upper left cell of its window"),
     (unpool_doubles, "twice as large as x here"),

@@ -32,6 +32,32 @@ ALTERNATES = {
 TestExercise = exercise_tests("07_segnet", MUTANTS, ALTERNATES)
 
 
+NOT_SAID = [  # what looks alike in some inputs, and is not what this answer does
+    ("pool", pooling.pool_of_absolute_values, "the smallest value"),
+    ("mirror", decoder.mirror_first_stage_first, "there is no BatchNorm2d"),
+    ("mirror", decoder.mirror_normalizes_at_the_end, "there is no BatchNorm2d"),
+    ("mirror", decoder.mirror_always_two, "not one more"),
+    ("mirror", decoder.mirror_scores_by_1x1, "stage 2 in running order"),
+    ("decode", decoder.decode_turns_the_stages, "is this map unpooled with"),
+    ("memory_bill", counts.bill_of_one_size, "no pooling halves"),
+    ("memory_bill", counts.bill_of_bits_for_cells, "packed with those of others"),
+    ("memory_bill", counts.bill_in_floats, "not whole"),
+    ("tile_weights", counts.weights_lower_median, "of absent classes"),
+    ("tile_weights", counts.weights_of_all_pixels, "the maps are not cut here"),
+    ("tile_weights", counts.weights_of_strips, "the maps are not cut here"),
+    ("tile_weights", counts.weights_of_median_shares, "f_c is the mean"),
+    ("tile_weights", counts.weights_of_first_tiles, "are left out"),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "lie"), NOT_SAID, ids=[row[1].__name__ for row in NOT_SAID])
+def test_no_mistake_is_named_that_was_not_made(name, answer, lie):
+    question = next(q for q in questions_of("07_segnet") if q.name == name)
+    whys = [o.why for o in judge(question, answer, "07_segnet").outcomes if o.passed is False]
+    assert whys
+    assert not [why for why in whys if lie in why]
+
+
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
