@@ -25,7 +25,7 @@ def small() -> UNet:
 def test_all_rows_cost_about_the_same_on_the_laptop(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "laptop")
     costs = {n: evidence.macs(build(), torch.zeros(1, 3, 96, 96)) for n, build in model_table.models(9).items()}
-    assert max(costs.values()) < 1.2 * min(costs.values())
+    assert max(costs.values()) < 1.3 * min(costs.values())
 
 
 def test_the_gpu_profile_builds_the_papers_widths(monkeypatch):
