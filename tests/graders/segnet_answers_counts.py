@@ -265,7 +265,7 @@ BILL_MUTANTS = [
     (bill_rounds_down, "rounded down to whole bytes"),
     (bill_rounds_once, "each pooling is rounded up by itself"),
     (bill_rounds_each_map, "every map is rounded up"),
-    (bill_does_not_round, "round up"),
+    (bill_does_not_round, "are rounded up to whole bytes"),
     (bill_in_floats, "a number of bytes is whole"),
     (bill_picture_by_picture, "every picture is rounded up to whole bytes by itself"),
     (bill_rounds_halves, "the nearest *even* number"),

@@ -453,9 +453,9 @@ def decode_behind_a_relu(code, indices, sizes, stages):
 
 
 DECODE_MUTANTS = [
-    (decode_first_in_first_out, "is this map unpooled with what belongs to its own pooling?"),
-    (decode_pops_the_front, "is this map unpooled with what belongs to its own pooling?"),
-    (decode_turns_the_sizes_only, "the code has"),
+    (decode_first_in_first_out, "is this map unpooled with what belongs to its own pooling, the last pooling's first?"),
+    (decode_pops_the_front, "is this map unpooled with what belongs to its own pooling, the last pooling's first?"),
+    (decode_turns_the_sizes_only, "The code has"),
     (decode_turns_the_stages, "the stages run in the wrong order"),
     (decode_stage_first, "the network runs before the unpooling"),
     (decode_doubles, "each unpooling doubles the map here"),

@@ -58,7 +58,7 @@ def pool_carries_places(x):
 
 def pool_in_numpy(x):
     x = x.numpy()
-    (N, C, H, W), pads = x.shape, [(0, side % 2) for side in x.shape[2:]]
+    W, pads = x.shape[3], [(0, side % 2) for side in x.shape[2:]]
     x = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=-np.inf)
     cells = np.stack([x[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
     k = cells.argmax(0)
