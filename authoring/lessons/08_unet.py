@@ -651,7 +651,7 @@ widgets.quiz(
 # - Bend pictures bilinearly, labels by the nearest pixel, and do not fold.
 # - Touching objects: judge by objects. Border weights, the threshold and a watershed all separate; IoU sees none of it.
 # - Neighbors in a stack are no independent test.
-# - The U-Net's row in the course's table (lesson 06): mIoU 0.694 ± 0.004, boundary F1 0.786 ± 0.006. FCN-8s has as much, 0.695 and 0.785.
+# - The U-Net's row in the course's table (lesson 06): mIoU 0.694 ± 0.004, boundary F1 0.786 ± 0.006. FCN-8s: 0.695, 0.785.
 #
 # **Glossary:** **up-convolution**, **skip**, **valid convolution**, **overlap-tile**, **elastic deformation**, **border weights**, **attention gate**, **deep supervision**, **foreground IoU**, **object F1**
 #
