@@ -217,7 +217,7 @@ MUTANTS = [
     (sizes_one_convolution, "two convolutions take 2 here"),
     (sizes_one_convolution_down, "take 2 up to the bottom, and 4 behind it"),
     (sizes_short_on_the_way_down, "take 2 on the way down, and 4 elsewhere"),
-    (sizes_short_on_the_way_up, "take 2 on the way up, and 4 elsewhere"),
+    (sizes_short_on_the_way_up, "take 2 on the way up, or at the bottom"),
     (sizes_short_at_the_bottom, "the bottom's two convolutions take 2"),
     (sizes_of_all_at_depth_0, "at depth 0 all from 1 to 4"),
     (sizes_none_at_all, "18 is missing: it fits depth 1 and comes out as 2"),
