@@ -99,7 +99,7 @@ LENGTH_MISTAKES = {
     "two convolutions take 2 up to the bottom, and 4 behind it: each takes a pixel from *both* sides, so two of them take 4": _ruled(
         takes=2, bottom=2, after_up=4
     ),
-    "two convolutions take 2 on the way up, or at the bottom, and 4 elsewhere: each takes a pixel from *both* sides, so they take 4": _ruled(
+    "two convolutions take 2 on the way up, or at the bottom, and 4 elsewhere: each takes a pixel from *both* sides, so it is 4": _ruled(
         after_up=2
     ),
     "the bottom's two convolutions take 2, and all others 4: each takes a pixel from *both* sides, so two of them take 4": _ruled(
