@@ -79,7 +79,10 @@ def _describe(module: nn.Module, seen: set[int]) -> dict:
         layers = [(name, _describe(layer, seen)) for name, layer in module._modules.items()]
         return {"class": kind, "training": module.training, "layers": layers}
     if kind not in LAYERS or type(module) is not getattr(nn, kind):
-        raise ValueError(f"a network of {kind} cannot be handed over; use layers of torch.nn in nn.Sequential")
+        raise ValueError(
+            f"a network of {kind} cannot be handed over; use layers of torch.nn in nn.Sequential: convolutions, Linear, BatchNorm, "
+            "GroupNorm, LayerNorm, pooling, upsampling, padding, dropout, activations"
+        )
     settings = {name: getattr(module, name) for name in LAYERS[kind]}
     if "bias" in settings:
         settings["bias"] = module.bias is not None
