@@ -221,7 +221,8 @@ MISTAKES = {
 }  # fmt: skip
 
 
-def _words(failed: Failed) -> str:
+def weight_words(failed: Failed) -> str:
+    """What a vector of class weights that is wrong in no known way shows by itself; without a result, why there is none."""
     got, want = failed.got, failed.want
     if want is None:
         if "negative" in failed.why or "1-d non-negative" in failed.why:
@@ -258,7 +259,7 @@ def class_weights_properties(student, rng):
         return {"targets": targets, "num_classes": num_classes, "rule": rule}
 
     def claim(text, *cases, mistakes=MISTAKES):
-        return explained(text, student, list(cases), _weights, mistakes, _words, tol=1e-5)
+        return explained(text, student, list(cases), _weights, mistakes, weight_words, tol=1e-5)
 
     def unlabeled(rule):
         return {"targets": [torch.full((3, 5), VOID), torch.full((2, 2), VOID)], "num_classes": 4, "rule": rule}

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from course_lib.checks.answer import Failed
 from course_lib.checks.losses_maps import VOID, crash_words
+from course_lib.checks.losses_weights import weight_words
 from course_lib.checks.mistakes import explained
 
 Tiles = list[np.ndarray]
@@ -222,23 +223,9 @@ def _words(failed: Failed) -> str:
         if "invalid for input of size" in failed.why or "shape" in failed.why:
             return f"{failed.why} (a height or width need not be a multiple of `tile`: the last tiles are smaller)"
         return crash_words(failed)
-    if isinstance(got, Tensor) and got.ndim == 1 and len(got) == VOID + 1:
-        return f"{failed.why}: void, 255, is counted here, and `bincount` has made room for it"
-    if not (isinstance(got, Tensor) and got.shape == want.shape):
-        return failed.why
-    if got.dtype in (torch.float16, torch.bfloat16):
+    if isinstance(got, Tensor) and got.dtype in (torch.float16, torch.bfloat16) and got.shape == want.shape:
         return f"{failed.why}: {str(got.dtype).removeprefix('torch.')} keeps about three digits; use float32"
-    if not got.is_floating_point():
-        return f"these are whole numbers ({got.dtype}): `//`, or a tensor that was made of them, cuts the weights; use floats"
-    if not want.any():
-        return f"every pixel is void, so no class occurs: all weights are 0; {failed.why}"
-    absent = want == 0
-    if got[~absent].isnan().any():
-        return f"{failed.why}, that of a class that occurs: has the 0/0 of an absent class got into a sum, or into the median?"
-    if (got[absent] != 0).any():
-        first = int(absent.nonzero()[got[absent] != 0][0])
-        return f"class {first} does not occur, and its weight is {float(got[first]):.6g}: it has to be 0"
-    return failed.why
+    return weight_words(failed)
 
 
 def tile_weights_properties(student, rng):
