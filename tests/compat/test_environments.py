@@ -137,6 +137,13 @@ def test_tests_that_need_more_than_pytest_are_left_out(tmp_path):
     assert environments.left_out(tmp_path) == ["tests/a/test_oracle.py", "tests/page"]
 
 
+def test_no_two_files_of_tests_have_one_name():
+    """They are all collected by one pytest here, which takes two files of one name for the same module."""
+    names = [path.name for path in ROOT.glob("tests/**/test_*.py")]
+    assert len(names) > 50
+    assert sorted(names) == sorted(set(names))
+
+
 def test_the_doctor_s_warnings_are_read_from_a_notebook(tmp_path):
     nbformat = pytest.importorskip("nbformat").v4
     text = "ok       Python    3.13\nwarning  packages  missing: nbval\nwarning  disk      1.0 GB free\n"
