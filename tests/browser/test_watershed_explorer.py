@@ -339,7 +339,8 @@ def test_in_jupyterlab(notebook):
     before = page.evaluate(ACTIVE_CELL)
     for key in ("ArrowUp", "ArrowUp"):
         depth(page).press(key)
-    page.until("print(explorer.h, explorer.tried)", "1.5 [1.0, 1.25, 1.5]")  # ipywidgets sends the last of several quick changes
+    # ipywidgets sends only the last of several quick changes
+    page.until("print(explorer.h, explorer.tried)", "1.5 [1.0, 1.25, 1.5]")
     for key in ("ArrowDown", "d", "d"):
         depth(page).press(key)
     assert page.evaluate(ACTIVE_CELL) == before
