@@ -113,10 +113,10 @@ def build(arm: str, seed: int) -> SegNet:
     return ARMS[arm](9, WIDTH, STAGES)
 
 
-def train(arm: str, seed: int, scenes: datasets.Scenes, lr: float, steps: int = STEPS) -> SegNet:
-    """The network of one arm after `steps` steps of `fit`, each on eight scenes."""
+def train(arm: str, seed: int, scenes: datasets.Scenes, lr: float) -> SegNet:
+    """The network of one arm after `STEPS` steps of `fit`, each on eight scenes."""
     model = build(arm, seed)
-    fit(model, scenes, steps=steps, batch_size=BATCH, lr=lr, seed=seed, progress=False)
+    fit(model, scenes, steps=STEPS, batch_size=BATCH, lr=lr, seed=seed, progress=False)
     return model.cpu()
 
 

@@ -72,7 +72,7 @@ def quick(monkeypatch, tmp_path):
     """The experiment on eight small scenes, three steps, two rates; weights go to a temporary folder."""
     monkeypatch.setattr(segnet_unpooling, "scenes", lambda: [datasets.Scenes(8, 64, seed=s) for s in range(3)])
     monkeypatch.setattr(segnet_unpooling, "RATES", (1e-9, 0.01))
-    monkeypatch.setattr(segnet_unpooling.train, "__defaults__", (3,))
+    monkeypatch.setattr(segnet_unpooling, "STEPS", 3)
     shipped = {arm: tmp_path / path.name for arm, path in segnet_unpooling.SHIPPED.items()}
     monkeypatch.setattr(segnet_unpooling, "SHIPPED", shipped)
     return segnet_unpooling
